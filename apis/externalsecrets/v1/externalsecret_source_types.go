@@ -1,0 +1,229 @@
+package v1
+
+// ExternalSecretData takes one value from a store.
+type ExternalSecretData struct {
+	// SecretKey is the key that the value gets.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	SecretKey string `json:"secretKey"`
+	// RemoteRef is the value in the store.
+	RemoteRef ExternalSecretDataRemoteRef `json:"remoteRef"`
+	// SourceRef names another store for this entry.
+	// +optional
+	SourceRef *StoreSourceRef `json:"sourceRef,omitempty"`
+}
+
+// StoreSourceRef names the store of one entry.
+type StoreSourceRef struct {
+	// StoreRef is the store.
+	StoreRef SecretStoreRef `json:"storeRef"`
+}
+
+// ExternalSecretMetadataPolicy says whether a value's metadata is read in place of the value.
+// +kubebuilder:validation:Enum=None;Fetch
+type ExternalSecretMetadataPolicy string
+
+// The metadata policies.
+const (
+	MetadataPolicyNone  ExternalSecretMetadataPolicy = "None"
+	MetadataPolicyFetch ExternalSecretMetadataPolicy = "Fetch"
+)
+
+// ExternalSecretConversionStrategy says how keys that a Secret cannot hold are changed.
+// +kubebuilder:validation:Enum=Default;Unicode
+type ExternalSecretConversionStrategy string
+
+// The conversion strategies.
+const (
+	// ConversionDefault puts _ for every character that is not allowed; the default.
+	ConversionDefault ExternalSecretConversionStrategy = "Default"
+	// ConversionUnicode puts _Uxxxx_, with the character's code point.
+	ConversionUnicode ExternalSecretConversionStrategy = "Unicode"
+)
+
+// ExternalSecretDecodingStrategy says how a fetched value is decoded.
+// +kubebuilder:validation:Enum=Auto;Base64;Base64URL;None
+type ExternalSecretDecodingStrategy string
+
+// The decoding strategies.
+const (
+	// DecodingAuto decodes what is Base64 or Base64URL and keeps the rest.
+	DecodingAuto      ExternalSecretDecodingStrategy = "Auto"
+	DecodingBase64    ExternalSecretDecodingStrategy = "Base64"
+	DecodingBase64URL ExternalSecretDecodingStrategy = "Base64URL"
+	// DecodingNone keeps values as they are; the default.
+	DecodingNone ExternalSecretDecodingStrategy = "None"
+)
+
+// ExternalSecretNullBytePolicy says whether a value may hold a null byte.
+// +kubebuilder:validation:Enum=Ignore;Fail
+type ExternalSecretNullBytePolicy string
+
+// The null byte policies.
+const (
+	NullByteIgnore ExternalSecretNullBytePolicy = "Ignore"
+	NullByteFail   ExternalSecretNullBytePolicy = "Fail"
+)
+
+// ExternalSecretDataRemoteRef names a value, or a group of values, in a store.
+type ExternalSecretDataRemoteRef struct {
+	// Key of the secret in the store.
+	Key string `json:"key"`
+	// MetadataPolicy Fetch reads the secret's labels and annotations in place of its data. None when empty.
+	// +optional
+	MetadataPolicy ExternalSecretMetadataPolicy `json:"metadataPolicy,omitempty"`
+	// Property within the secret: an exact key first, then a path into a JSON value.
+	// +optional
+	Property string `json:"property,omitempty"`
+	// Version of the secret, where the store has versions.
+	// +optional
+	Version string `json:"version,omitempty"`
+	// ConversionStrategy changes keys that a Secret cannot hold. Default when empty.
+	// +optional
+	ConversionStrategy ExternalSecretConversionStrategy `json:"conversionStrategy,omitempty"`
+	// DecodingStrategy decodes the values. None when empty.
+	// +optional
+	DecodingStrategy ExternalSecretDecodingStrategy `json:"decodingStrategy,omitempty"`
+	// NullBytePolicy Fail refuses values with a null byte. Ignore when empty.
+	// +optional
+	NullBytePolicy ExternalSecretNullBytePolicy `json:"nullBytePolicy,omitempty"`
+}
+
+// ExternalSecretDataFromRemoteRef takes several values from a store or a generator.
+type ExternalSecretDataFromRemoteRef struct {
+	// Extract takes every key of one secret.
+	// +optional
+	Extract *ExternalSecretDataRemoteRef `json:"extract,omitempty"`
+	// Find takes every secret that matches.
+	// +optional
+	Find *ExternalSecretFind `json:"find,omitempty"`
+	// Rewrite changes the keys, one operation after the other.
+	// +optional
+	Rewrite []ExternalSecretRewrite `json:"rewrite,omitempty"`
+	// SourceRef names another store, or a generator, for this entry.
+	// +optional
+	SourceRef *StoreGeneratorSourceRef `json:"sourceRef,omitempty"`
+}
+
+// StoreGeneratorSourceRef names the store or the generator of one entry.
+// +kubebuilder:validation:MaxProperties=1
+type StoreGeneratorSourceRef struct {
+	// StoreRef is the store.
+	// +optional
+	StoreRef *SecretStoreRef `json:"storeRef,omitempty"`
+	// GeneratorRef is the generator.
+	// +optional
+	GeneratorRef *GeneratorRef `json:"generatorRef,omitempty"`
+}
+
+// GeneratorRef names a generator.
+type GeneratorRef struct {
+	// APIVersion of the generator. generators.external-secrets.io/v1alpha1 when empty.
+	// +optional
+	APIVersion string `json:"apiVersion,omitempty"`
+	// Kind of the generator, such as Password or ClusterGenerator.
+	// +kubebuilder:validation:MinLength=1
+	Kind string `json:"kind"`
+	// Name of the generator.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
+	Name string `json:"name"`
+}
+
+// ExternalSecretFind selects secrets of a store.
+type ExternalSecretFind struct {
+	// Path to search in, where the store has paths.
+	// +optional
+	Path *string `json:"path,omitempty"`
+	// Name selects by name.
+	// +optional
+	Name *FindName `json:"name,omitempty"`
+	// Tags selects by exact tags or labels.
+	// +optional
+	Tags map[string]string `json:"tags,omitempty"`
+	// ConversionStrategy changes keys that a Secret cannot hold. Default when empty.
+	// +optional
+	ConversionStrategy ExternalSecretConversionStrategy `json:"conversionStrategy,omitempty"`
+	// DecodingStrategy decodes the values. None when empty.
+	// +optional
+	DecodingStrategy ExternalSecretDecodingStrategy `json:"decodingStrategy,omitempty"`
+	// NullBytePolicy Fail refuses values with a null byte. Ignore when empty.
+	// +optional
+	NullBytePolicy ExternalSecretNullBytePolicy `json:"nullBytePolicy,omitempty"`
+}
+
+// FindName selects secrets by name.
+type FindName struct {
+	// RegExp that a part of the name matches, in Go's syntax.
+	// +optional
+	RegExp string `json:"regexp,omitempty"`
+}
+
+// ExternalSecretRewrite is one change of keys.
+// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:MaxProperties=1
+type ExternalSecretRewrite struct {
+	// Merge joins the values, which must be JSON objects.
+	// +optional
+	Merge *ExternalSecretRewriteMerge `json:"merge,omitempty"`
+	// Regexp replaces parts of the keys.
+	// +optional
+	Regexp *ExternalSecretRewriteRegexp `json:"regexp,omitempty"`
+	// Transform renders each key anew.
+	// +optional
+	Transform *ExternalSecretRewriteTransform `json:"transform,omitempty"`
+}
+
+// ExternalSecretRewriteRegexp replaces what matches Source by Target.
+type ExternalSecretRewriteRegexp struct {
+	// Source is a regular expression in Go's syntax.
+	Source string `json:"source"`
+	// Target is the replacement, with $1 or ${name} for submatches.
+	Target string `json:"target"`
+}
+
+// ExternalSecretRewriteTransform renders each key with a template.
+type ExternalSecretRewriteTransform struct {
+	// Template has the old key as .value.
+	Template string `json:"template"`
+}
+
+// The ways to merge, to resolve conflicts and to treat missing priority keys.
+const (
+	// MergeStrategyExtract makes the merged members the keys; the default.
+	MergeStrategyExtract = "Extract"
+	// MergeStrategyJSON keeps the inputs and adds the merged object under Into.
+	MergeStrategyJSON = "JSON"
+	// MergeConflictError refuses a member that two inputs have; the default.
+	MergeConflictError = "Error"
+	// MergeConflictIgnore lets the later input win.
+	MergeConflictIgnore = "Ignore"
+	// MergePriorityStrict refuses a priority key that is not among the inputs; the default.
+	MergePriorityStrict = "Strict"
+	// MergePriorityIgnoreNotFound passes over such a key.
+	MergePriorityIgnoreNotFound = "IgnoreNotFound"
+)
+
+// ExternalSecretRewriteMerge joins JSON objects. Inputs are merged in alphabetical order, those named in Priority last, so that they win.
+type ExternalSecretRewriteMerge struct {
+	// Strategy is Extract or JSON. Extract when empty.
+	// +kubebuilder:validation:Enum=Extract;JSON
+	// +optional
+	Strategy string `json:"strategy,omitempty"`
+	// Into is the key of the merged object with strategy JSON.
+	// +optional
+	Into string `json:"into,omitempty"`
+	// Priority lists inputs that win, the last one over all.
+	// +optional
+	Priority []string `json:"priority,omitempty"`
+	// PriorityPolicy is Strict or IgnoreNotFound. Strict when empty.
+	// +kubebuilder:validation:Enum=Strict;IgnoreNotFound
+	// +optional
+	PriorityPolicy string `json:"priorityPolicy,omitempty"`
+	// ConflictPolicy is Error or Ignore. Error when empty.
+	// +kubebuilder:validation:Enum=Error;Ignore
+	// +optional
+	ConflictPolicy string `json:"conflictPolicy,omitempty"`
+}

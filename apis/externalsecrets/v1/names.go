@@ -1,0 +1,44 @@
+package v1
+
+// ConditionReady is the one condition type that every kind carries.
+const ConditionReady = "Ready"
+
+// Reasons of an ExternalSecret's Ready condition.
+const (
+	ReasonSecretSynced      = "SecretSynced"
+	ReasonSecretSyncedError = "SecretSyncedError"
+	ReasonSecretDeleted     = "SecretDeleted"
+	ReasonSecretMissing     = "SecretMissing"
+)
+
+// Reasons of a store's Ready condition.
+const (
+	ReasonStoreValid             = "Valid"
+	ReasonValidationUnknown      = "ValidationUnknown"
+	ReasonInvalidProviderConfig  = "InvalidProviderConfig"
+	ReasonInvalidStoreConfig     = "InvalidStoreConfiguration"
+	ReasonStoreValidationFailure = "ValidationFailed"
+)
+
+// Labels and annotations on the Secrets that an ExternalSecret manages.
+const (
+	// LabelManaged marks every Secret that is the target of an ExternalSecret.
+	LabelManaged = "reconcile.external-secrets.io/managed"
+	// LabelManagedValue is the value of LabelManaged.
+	LabelManagedValue = "true"
+	// LabelCreatedBy names, as a hash, the ExternalSecret that created a Secret under creationPolicy Owner.
+	LabelCreatedBy = "reconcile.external-secrets.io/created-by"
+	// AnnotationDataHash holds a keyed hash of the data that was written; it is opaque to users.
+	AnnotationDataHash = "reconcile.external-secrets.io/data-hash"
+)
+
+// Annotations that users write.
+const (
+	// AnnotationForceSync asks for one refresh each time its value changes.
+	AnnotationForceSync = "external-secrets.io/force-sync"
+	// AnnotationForceSyncShort is the other spelling of AnnotationForceSync.
+	AnnotationForceSyncShort = "force-sync"
+)
+
+// FieldManagerPrefix precedes the ExternalSecret's name in the field manager of its writes.
+const FieldManagerPrefix = "externalsecrets.external-secrets.io/"

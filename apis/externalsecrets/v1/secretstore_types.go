@@ -1,0 +1,140 @@
+package v1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// SecretStoreSpec says where secrets are kept and how to sign in there.
+type SecretStoreSpec struct {
+	// Controller names the controller class that serves this store; every controller when empty.
+	// +optional
+	Controller string `json:"controller,omitempty"`
+	// Provider is the system behind the store: exactly one of its fields.
+	Provider *SecretStoreProvider `json:"provider"`
+	// RetrySettings limit the retries of single calls to the provider.
+	// +optional
+	RetrySettings *SecretStoreRetrySettings `json:"retrySettings,omitempty"`
+	// RefreshInterval is the time between two checks of the store: seconds, or a Go duration. The operator's default when empty or 0.
+	// +kubebuilder:validation:XIntOrString
+	// +optional
+	RefreshInterval *intstr.IntOrString `json:"refreshInterval,omitempty"`
+	// Conditions limit the namespaces that may use a ClusterSecretStore: one that matches is enough; all namespaces when empty.
+	// +optional
+	Conditions []ClusterSecretStoreCondition `json:"conditions,omitempty"`
+}
+
+// SecretStoreProvider is the system behind a store. The name of the field is the name of the provider.
+// +kubebuilder:validation:MinProperties=1
+// +kubebuilder:validation:MaxProperties=1
+type SecretStoreProvider struct {
+	// Kubernetes keeps secrets as Secrets in a namespace of this or another cluster.
+	// +optional
+	Kubernetes *KubernetesProvider `json:"kubernetes,omitempty"`
+	// Fake keeps the values that its own spec lists. For tests and demonstrations.
+	// +optional
+	Fake *FakeProvider `json:"fake,omitempty"`
+}
+
+// SecretStoreRetrySettings limit the retries of single calls.
+type SecretStoreRetrySettings struct {
+	// MaxRetries is the number of tries after the first.
+	// +kubebuilder:validation:Minimum=0
+	// +optional
+	MaxRetries *int32 `json:"maxRetries,omitempty"`
+	// RetryInterval is the wait before the first retry, as a Go duration.
+	// +optional
+	RetryInterval *string `json:"retryInterval,omitempty"`
+}
+
+// ClusterSecretStoreCondition selects namespaces.
+type ClusterSecretStoreCondition struct {
+	// NamespaceSelector selects namespaces by label.
+	// +optional
+	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
+	// Namespaces selects namespaces by name.
+	// +optional
+	Namespaces []string `json:"namespaces,omitempty"`
+	// NamespaceRegexes selects namespaces of which a part of the name matches one of these, in Go's syntax.
+	// +optional
+	NamespaceRegexes []string `json:"namespaceRegexes,omitempty"`
+}
+
+// SecretStoreCapabilities says what can be done with a store.
+type SecretStoreCapabilities string
+
+// The capabilities.
+const (
+	CapabilityReadOnly  SecretStoreCapabilities = "ReadOnly"
+	CapabilityWriteOnly SecretStoreCapabilities = "WriteOnly"
+	CapabilityReadWrite SecretStoreCapabilities = "ReadWrite"
+)
+
+// SecretStoreStatus is what the controller found when it last checked the store.
+type SecretStoreStatus struct {
+	// Conditions hold Ready.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// Capabilities says whether the store can be read, written or both.
+	// +optional
+	Capabilities SecretStoreCapabilities `json:"capabilities,omitempty"`
+	// ObservedGeneration is the generation that was last checked.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+}
+
+// SecretStore is a place where secrets are kept, for the objects of its namespace.
+// +kubebuilder:object:root=true
+// +kubebuilder:storageversion
+// +kubebuilder:subresource:status
+// +kubebuilder:metadata:labels="external-secrets.io/component=controller"
+// +kubebuilder:resource:scope=Namespaced,categories={external-secrets},shortName=ss
+// +kubebuilder:printcolumn:name="AGE",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Capabilities",type=string,JSONPath=`.status.capabilities`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+type SecretStore struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   SecretStoreSpec   `json:"spec,omitempty"`
+	Status SecretStoreStatus `json:"status,omitempty"`
+}
+
+// SecretStoreList is a list of SecretStores.
+// +kubebuilder:object:root=true
+type SecretStoreList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []SecretStore `json:"items"`
+}
+
+// ClusterSecretStore is a place where secrets are kept, for the objects of every namespace that its conditions allow.
+// +kubebuilder:object:root=true
+// +kubebuilder:storageversion
+// +kubebuilder:subresource:status
+// +kubebuilder:metadata:labels="external-secrets.io/component=controller"
+// +kubebuilder:resource:scope=Cluster,categories={external-secrets},shortName=css
+// +kubebuilder:printcolumn:name="AGE",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`
+// +kubebuilder:printcolumn:name="Capabilities",type=string,JSONPath=`.status.capabilities`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+type ClusterSecretStore struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   SecretStoreSpec   `json:"spec,omitempty"`
+	Status SecretStoreStatus `json:"status,omitempty"`
+}
+
+// ClusterSecretStoreList is a list of ClusterSecretStores.
+// +kubebuilder:object:root=true
+type ClusterSecretStoreList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []ClusterSecretStore `json:"items"`
+}

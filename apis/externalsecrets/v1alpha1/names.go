@@ -1,0 +1,14 @@
+package v1alpha1
+
+// Reasons of a PushSecret's Ready condition.
+const (
+	ReasonSynced        = "Synced"
+	ReasonErrored       = "Errored"
+	ReasonSourceDeleted = "SourceDeleted"
+)
+
+// FinalizerPushSecret keeps a PushSecret with deletionPolicy Delete until what it pushed has been removed.
+const FinalizerPushSecret = "pushsecret.externalsecrets.io/finalizer"
+
+// FieldManagerPrefix precedes the PushSecret's namespace and name in the field manager of its writes to Kubernetes stores.
+const FieldManagerPrefix = "pushsecrets.external-secrets.io/"

@@ -1,0 +1,63 @@
+package v1alpha1
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// Names that a GeneratorState carries.
+const (
+	// LabelOwnerKey names, as a hash, the object and the place in it that the state belongs to.
+	LabelOwnerKey = "generators.external-secrets.io/owner-key"
+	// FinalizerGeneratorState keeps a state until what it describes was given back.
+	FinalizerGeneratorState = "generatorstate.externalsecrets.io/finalizer"
+)
+
+// GeneratorStateSpec is what is needed to give back something that a generator obtained.
+type GeneratorStateSpec struct {
+	// GarbageCollectionDeadline is when the state is collected; never when empty.
+	// +optional
+	GarbageCollectionDeadline *metav1.Time `json:"garbageCollectionDeadline,omitempty"`
+	// Resource is the generator as it was when it ran.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	Resource runtime.RawExtension `json:"resource"`
+	// State is what the generator returned. It never holds a secret value.
+	// +kubebuilder:pruning:PreserveUnknownFields
+	State runtime.RawExtension `json:"state"`
+}
+
+// GeneratorStateStatus is what the controller did.
+type GeneratorStateStatus struct {
+	// Conditions hold Ready.
+	// +listType=map
+	// +listMapKey=type
+	// +optional
+	Conditions []metav1.Condition `json:"conditions,omitempty"`
+	// ObservedGeneration is the generation that the controller last acted on.
+	// +optional
+	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
+}
+
+// GeneratorState remembers something that a generator obtained and that has to be given back. Sluice makes and deletes these objects.
+// +kubebuilder:object:root=true
+// +kubebuilder:storageversion
+// +kubebuilder:subresource:status
+// +kubebuilder:metadata:labels="external-secrets.io/component=controller"
+// +kubebuilder:resource:scope=Namespaced,categories={external-secrets,external-secrets-generators},shortName=gs
+// +kubebuilder:printcolumn:name="GC Deadline",type=date,JSONPath=`.spec.garbageCollectionDeadline`
+type GeneratorState struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   GeneratorStateSpec   `json:"spec,omitempty"`
+	Status GeneratorStateStatus `json:"status,omitempty"`
+}
+
+// GeneratorStateList is a list of GeneratorStates.
+// +kubebuilder:object:root=true
+type GeneratorStateList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []GeneratorState `json:"items"`
+}

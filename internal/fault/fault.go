@@ -1,0 +1,112 @@
+package fault
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Kind says what a failure means for what happens next: whether to retry, when, and what the user is told.
+type Kind uint8
+
+// The kinds of failure. Denied and Unavailable are never reported as NotFound: a policy that deletes what has disappeared
+// would otherwise delete a live Secret.
+const (
+	// Unknown is a failure that nobody classified.
+	Unknown Kind = iota
+	// Invalid is input that no retry can mend: a field, a template, a malformed value.
+	Invalid
+	// NotFound is something that is certainly absent.
+	NotFound
+	// Denied is a missing right or a credential that was refused.
+	Denied
+	// Conflict is something that belongs to somebody else.
+	Conflict
+	// Unsupported is an ability that a store, a generator or this build does not have.
+	Unsupported
+	// Throttled is a request to slow down; Error.RetryAfter may say for how long.
+	Throttled
+	// Unavailable is a system that could not be reached or that failed on its own side.
+	Unavailable
+)
+
+// String returns the kind's name, as metrics and logs show it.
+func (k Kind) String() string {
+	names := [...]string{"Unknown", "Invalid", "NotFound", "Denied", "Conflict", "Unsupported", "Throttled", "Unavailable"}
+	if int(k) < len(names) {
+		return names[k]
+	}
+	return names[Unknown]
+}
+
+// Error is a failure with its kind. Its message is fit for a status field: it holds no secret value, token or query string.
+type Error struct {
+	Kind Kind
+	// Message is what users read in a status, an event or a log.
+	Message string
+	// RetryAfter is the wait that a throttling system asked for; zero when it did not.
+	RetryAfter time.Duration
+	// Cause is for the log at debug level only: the text of a foreign error may quote values.
+	Cause error
+}
+
+// Error returns the message alone; the cause is reached through errors.As and Unwrap.
+func (e *Error) Error() string { return e.Message }
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// New returns an error of the given kind with a formatted message.
+func New(kind Kind, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
+}
+
+// Wrap returns an error of the given kind whose message is the formatted text alone: the cause's own text is not repeated, since
+// it may quote values.
+func Wrap(kind Kind, cause error, format string, args ...any) *Error {
+	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...), Cause: cause}
+}
+
+// In returns err with a formatted context in front of its message, and keeps kind and RetryAfter. An error without a kind becomes Unknown
+// and its own text is left out of the message. In returns nil for a nil err.
+func In(err error, format string, args ...any) error {
+	if err == nil {
+		return nil
+	}
+	context := fmt.Sprintf(format, args...)
+	var e *Error
+	if !errors.As(err, &e) {
+		return &Error{Kind: Unknown, Message: context + ": unexpected error, see the operator's log", Cause: err}
+	}
+	return &Error{Kind: e.Kind, Message: context + ": " + Message(err), RetryAfter: e.RetryAfter, Cause: err}
+}
+
+// KindOf returns the kind of err, Unknown for an error without one.
+func KindOf(err error) Kind {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Kind
+	}
+	return Unknown
+}
+
+// Is reports whether err is a failure of the given kind.
+func Is(err error, kind Kind) bool { return err != nil && KindOf(err) == kind }
+
+// Message returns the text of err that is fit for a status field. An error without a kind yields a generic text.
+func Message(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Message
+	}
+	return "unexpected error, see the operator's log"
+}
+
+// RetryAfter returns how long the failing system asked to be left alone, zero when it did not say.
+func RetryAfter(err error) time.Duration {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.RetryAfter
+	}
+	return 0
+}

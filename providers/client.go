@@ -1,0 +1,124 @@
+package providers
+
+import (
+	"context"
+	"encoding/json"
+	"iter"
+	"regexp"
+
+	corev1 "k8s.io/api/core/v1"
+)
+
+// Client is an open connection to one store. It is safe for concurrent use.
+type Client interface {
+	// Close ends the connection and gives back what it holds. The client is not used afterwards.
+	Close(ctx context.Context) error
+}
+
+// Reader reads one secret.
+type Reader interface {
+	// Get returns the secret, or fault.NotFound when there is certainly none.
+	Get(ctx context.Context, ref Ref) (Secret, error)
+}
+
+// Lister reads all secrets that match.
+type Lister interface {
+	// List yields each match, in no particular order, or one error and nothing after it.
+	List(ctx context.Context, query Query) iter.Seq2[Entry, error]
+}
+
+// Writer writes secrets.
+type Writer interface {
+	// Put makes one secret hold what w asks for, and writes nothing when it does already. A field that belongs to somebody else and has another
+	// value is a fault.Conflict that names the owner, unless w may replace it; nothing is written then.
+	Put(ctx context.Context, w Write) error
+	// Delete removes what the owner wrote to one secret, and the secret itself when this owner's side created it and nothing is left in it.
+	// What is absent already is no error.
+	Delete(ctx context.Context, r Removal) error
+}
+
+// Checker checks whether the store can be used with the rights at hand.
+type Checker interface {
+	// Check returns nil when the store is usable. A fault.Unavailable error says that this could not be found out.
+	Check(ctx context.Context) error
+}
+
+// Watcher notices changes.
+type Watcher interface {
+	// Watch calls changed with the key of each secret that changes, until ctx ends (nil) or the watch fails. Once it has synced, reads may be
+	// answered from its cache.
+	Watch(ctx context.Context, changed func(key string)) error
+}
+
+// Ref names one secret in a store.
+type Ref struct {
+	// Key is the name of the secret.
+	Key string
+	// Version of the secret; the latest when empty.
+	Version string
+}
+
+// Secret is what a store holds under one key: either a Value or Fields.
+type Secret struct {
+	// Value is the secret as a whole, for stores that keep single values. Nil when Fields is set.
+	Value []byte
+	// Fields are the parts of the secret, for stores that keep maps. Nil when the store keeps single values.
+	Fields map[string][]byte
+	// Labels and Annotations describe the secret.
+	Labels, Annotations map[string]string
+	// Version identifies this state of the secret; empty when the store has none.
+	Version string
+}
+
+// Query selects secrets. An empty query matches nothing.
+type Query struct {
+	// Name matches a part of the key.
+	Name *regexp.Regexp
+	// Tags must all be present with equal values. Nil means no such condition; empty and not nil matches every secret.
+	Tags map[string]string
+	// Path is where to look, in stores with paths.
+	Path string
+}
+
+// Entry is one match of a Query.
+type Entry struct {
+	// Key of the secret.
+	Key string
+	// Secret itself.
+	Secret Secret
+}
+
+// Write is one write to one secret.
+type Write struct {
+	// Key is the name of the secret.
+	Key string
+	// Owner identifies the object that pushes. It is the same at every write of that object.
+	Owner string
+	// Fields are all the parts that the owner wants to have in the secret. A part that it wrote before and that is not listed is removed.
+	// Under the empty name stands the value of the secret as a whole, for stores that keep single values.
+	Fields map[string][]byte
+	// Whole says that the fields are the whole source: with Replace, nothing else stays in the secret.
+	Whole bool
+	// Replace allows to write over every field, whoever owns it.
+	Replace bool
+	// Pushed are fields that the owner is known to have written before; it may write over them.
+	Pushed []string
+	// Type is the type of the source Secret; empty when there is none.
+	Type corev1.SecretType
+	// Labels and Annotations of the source.
+	Labels, Annotations map[string]string
+	// Options are the provider's own settings, as the user wrote them; nil when there are none.
+	Options json.RawMessage
+}
+
+// Removal takes fields out of one secret.
+type Removal struct {
+	// Key is the name of the secret.
+	Key string
+	// Owner identifies the object that pushed.
+	Owner string
+	// Fields are the parts to remove, of those that the owner wrote; all that it wrote when nil.
+	Fields []string
+	// Options are the provider's own settings that the fields were pushed with; nil when there were none.
+	Options json.RawMessage
+}
