@@ -1,0 +1,147 @@
+# Everything a developer or a pipeline runs. `make` alone lists the targets. Needed: git, make, bash and Go.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# One set of compiled packages serves build, test, lint and demo: the same flags everywhere, no C compiler.
+export CGO_ENABLED := 0
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo development)
+KUBECTL ?= kubectl
+FUZZTIME ?= 1m
+TEST_TIMEOUT ?= 20m
+
+CONTROLLER_GEN := go tool -modfile=hack/tools/go.mod controller-gen
+GOLANGCI_LINT := go tool -modfile=hack/tools/golangci-lint.mod golangci-lint
+
+# Levels 3 and up: they need a control plane.
+SLOW_PACKAGES := /(controllers|internal/operator|test)(/|$$)
+
+##@ General
+
+.PHONY: help
+help: ## List the targets.
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@ / {printf "\n%s\n", substr($$0, 5)} \
+		/^[a-zA-Z_\/-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: demo
+demo: assets bin/sluice ## Play the walkthrough on a control plane of its own. KEEP=1 leaves it running until Ctrl-C.
+	@KEEP=$(KEEP) go run ./test/demo
+
+.PHONY: clean
+clean: ## Remove what make built (Go's own caches stay).
+	rm -rf bin
+
+##@ Build
+
+.PHONY: build
+build: bin/sluice ## Build bin/sluice.
+
+# Go itself knows what is out of date.
+.PHONY: bin/sluice
+bin/sluice:
+	@hack/go-build $@ . ./cmd/sluice -ldflags '-s -w -X main.version=$(VERSION)'
+
+.PHONY: generate
+generate: manifests ## Generate deep copies and CRDs from the types in apis/.
+	$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./apis/...
+
+.PHONY: manifests
+manifests: ## Generate the CRDs alone, into config/crd/bases.
+	$(CONTROLLER_GEN) crd paths=./apis/... output:crd:dir=config/crd/bases
+
+##@ Test
+
+.PHONY: test-fast
+test-fast: ## Run the tests that need no control plane; for running on save.
+	@go test $$(go list ./... | grep -Ev '$(SLOW_PACKAGES)')
+
+.PHONY: test
+test: assets bin/sluice bin/helm ## Run all tests; builds what they need first.
+	go test -timeout $(TEST_TIMEOUT) ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (1m) each.
+	@{ grep -rno --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . || true; } | while IFS=: read -r file _ target; do \
+		go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) </dev/null; \
+	done
+
+##@ Check
+
+.PHONY: fmt
+fmt: ## Format all Go files.
+	$(GOLANGCI_LINT) fmt
+
+.PHONY: vet
+vet: ## Run go vet.
+	go vet ./...
+
+.PHONY: lint
+lint: ## Run golangci-lint, formatting included.
+	$(GOLANGCI_LINT) run ./...
+
+.PHONY: verify
+verify: verify-generated verify-modules ## Check that generated files and go.mod files are in step.
+
+.PHONY: verify-generated
+verify-generated: ## Check deep copies and CRDs against a fresh generation in a copy.
+	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
+	cp -R Makefile go.mod go.sum apis hack "$$copy"; \
+	find "$$copy/apis" -name 'zz_generated.*' -delete; \
+	$(MAKE) --silent --no-print-directory -C "$$copy" generate; \
+	{ diff -r apis "$$copy/apis" && diff -r config/crd/bases "$$copy/config/crd/bases"; } || \
+		{ echo 'generated files are not in step with apis/: run make generate' >&2; exit 1; }
+
+.PHONY: verify-modules
+verify-modules: ## Check that go.mod and go.sum of every module are tidy.
+	go mod tidy -diff
+	cd test/controlplane && go mod tidy -diff
+	cd test/gitops && go mod tidy -diff
+	cd hack/tools && go mod tidy -diff
+	cd hack/tools && go mod tidy -diff -modfile=golangci-lint.mod
+
+##@ Test tools
+
+# Whoever sets KUBEBUILDER_ASSETS brings the control plane along.
+.PHONY: assets
+assets: $(if $(KUBEBUILDER_ASSETS),,controlplane)
+
+KUBERNETES_VERSION := v1.37.2
+COMPONENTS := etcd kube-apiserver kube-controller-manager kubectl
+VERSION_PACKAGE := k8s.io/component-base/version
+CONTROLPLANE_LDFLAGS := -s -w -X $(VERSION_PACKAGE).gitVersion=$(KUBERNETES_VERSION) \
+	-X $(VERSION_PACKAGE).gitMajor=1 -X $(VERSION_PACKAGE).gitMinor=37
+
+.PHONY: controlplane
+controlplane: bin/controlplane/controlplane ## Build etcd, kube-apiserver, kube-controller-manager and kubectl (the first time takes minutes).
+
+bin/controlplane/controlplane: $(wildcard test/controlplane/*)
+	@hack/go-build $@ test/controlplane . -ldflags '$(CONTROLPLANE_LDFLAGS)'
+	@for component in $(COMPONENTS); do ln -sf controlplane $(@D)/$$component; done
+	@touch $@
+
+bin/helm: $(wildcard test/gitops/go.*) ## Build the real Helm, for the tests that render charts.
+	@hack/go-build $@ test/gitops helm.sh/helm/v4/cmd/helm -ldflags '-s -w'
+	@touch $@
+
+##@ Cluster (the one that kubectl points at)
+
+.PHONY: install
+install: ## Install the CRDs.
+	$(KUBECTL) apply -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Remove the CRDs and with them every object of their kinds.
+	$(KUBECTL) delete -k config/crd --ignore-not-found
+
+.PHONY: deploy
+deploy: ## Install the CRDs and the operator.
+	$(KUBECTL) apply -k config/default
+
+.PHONY: undeploy
+undeploy: ## Remove the operator and the CRDs.
+	$(KUBECTL) delete -k config/default --ignore-not-found
