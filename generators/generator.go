@@ -67,6 +67,7 @@ type Generator struct {
 	specOf    func(Object) any
 	fromUnion func(*genv1alpha1.GeneratorSpec) (any, bool)
 	class     func(any) string
+	keys      func(any) []string
 	generate  func(context.Context, any, Env) (Result, error)
 	revoke    func(context.Context, any, json.RawMessage, Env) error
 }
@@ -77,6 +78,7 @@ type Option[S any] func(*definition[S])
 type definition[S any] struct {
 	revoke RevokeFunc[S]
 	class  func(*S) string
+	keys   func(*S) []string
 }
 
 // Revoke says how to give back a lease.
@@ -85,6 +87,11 @@ func Revoke[S any](f RevokeFunc[S]) Option[S] { return func(d *definition[S]) { 
 // ControllerClass says where the spec names the controller class that serves it.
 func ControllerClass[S any](f func(*S) string) Option[S] {
 	return func(d *definition[S]) { d.class = f }
+}
+
+// Keys says which keys a run yields, where the spec alone tells. It is how a value that was delivered before is recognised without a run.
+func Keys[S any](f func(*S) []string) Option[S] {
+	return func(d *definition[S]) { d.keys = f }
 }
 
 // Define makes a generator of the given kind. spec returns the spec of an object, union the field of a ClusterGenerator that belongs to the kind,
@@ -96,6 +103,7 @@ func Define[O, S any, P interface {
 	d := definition[S]{
 		revoke: func(context.Context, *S, json.RawMessage, Env) error { return nil },
 		class:  func(*S) string { return "" },
+		keys:   func(*S) []string { return nil },
 	}
 	for _, opt := range opts {
 		opt(&d)
@@ -107,6 +115,7 @@ func Define[O, S any, P interface {
 		specOf:    func(o Object) any { return spec(o.(P)) },
 		fromUnion: func(u *genv1alpha1.GeneratorSpec) (any, bool) { s := union(u); return s, s != nil },
 		class:     func(s any) string { return d.class(s.(*S)) },
+		keys:      func(s any) []string { return d.keys(s.(*S)) },
 		generate: func(ctx context.Context, s any, env Env) (Result, error) {
 			return generate(ctx, s.(*S), env)
 		},
@@ -151,6 +160,9 @@ func (b Bound) Object() Object { return b.object }
 
 // ControllerClass returns the controller class that the spec names; empty when it names none.
 func (b Bound) ControllerClass() string { return b.generator.class(b.spec) }
+
+// Keys returns the keys that a run yields; nil when only a run can tell.
+func (b Bound) Keys() []string { return b.generator.keys(b.spec) }
 
 // Generate runs the generator once.
 func (b Bound) Generate(ctx context.Context, env Env) (Result, error) {

@@ -108,6 +108,10 @@ type ExternalSecretStatus struct {
 	// SyncedResourceVersion is the generation that was last delivered and a hash of the labels and annotations it had.
 	// +optional
 	SyncedResourceVersion string `json:"syncedResourceVersion,omitempty"`
+	// SyncedInputs is a hash of the versions of the objects that the last delivery was made from: stores and template sources. It holds
+	// nothing of their content.
+	// +optional
+	SyncedInputs string `json:"syncedInputs,omitempty"`
 	// ObservedGeneration is the generation that the controller last acted on.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`

@@ -204,6 +204,10 @@ type PushSecretStatus struct {
 	// SyncedResourceVersion is the generation that was last pushed and a hash of the labels and annotations it had.
 	// +optional
 	SyncedResourceVersion string `json:"syncedResourceVersion,omitempty"`
+	// SyncedInputs is a hash of the versions of the objects that the last push was made from: source, stores and template sources. It
+	// holds nothing of their content.
+	// +optional
+	SyncedInputs string `json:"syncedInputs,omitempty"`
 	// ObservedGeneration is the generation that the controller last acted on.
 	// +optional
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`

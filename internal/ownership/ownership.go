@@ -1,0 +1,61 @@
+package ownership
+
+import (
+	"bytes"
+	"slices"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
+
+	"github.com/sluice-operator/sluice/internal/fault"
+)
+
+// Applied returns the fields of o that manager owns by server-side apply. The set is empty when it owns none.
+func Applied(o metav1.Object, manager string) (*fieldpath.Set, error) {
+	for _, entry := range o.GetManagedFields() {
+		if entry.Manager == manager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" {
+			return parse(entry)
+		}
+	}
+	return fieldpath.NewSet(), nil
+}
+
+func parse(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {
+	set := fieldpath.NewSet()
+	if entry.FieldsV1 == nil {
+		return set, nil
+	}
+	if err := set.FromJSON(bytes.NewReader(entry.FieldsV1.Raw)); err != nil {
+		return nil, fault.Wrap(fault.Unknown, err, "the managed fields of %q cannot be read", entry.Manager)
+	}
+	return set, nil
+}
+
+// Keys returns the names of the members of one map that are in set, sorted: Keys(set, "metadata", "labels").
+func Keys(set *fieldpath.Set, path ...string) []string {
+	for _, name := range path {
+		child, ok := set.Children.Get(fieldpath.PathElement{FieldName: &name})
+		if !ok {
+			return nil
+		}
+		set = child
+	}
+	var keys []string
+	for member := range set.Members.All() {
+		if member.FieldName != nil {
+			keys = append(keys, *member.FieldName)
+		}
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// Only is a cache transform: of the managed fields it keeps those of the managers that keep accepts, so that objects take little memory.
+func Only(keep func(manager string) bool) func(any) (any, error) {
+	return func(obj any) (any, error) {
+		if o, ok := obj.(metav1.Object); ok {
+			o.SetManagedFields(slices.DeleteFunc(o.GetManagedFields(), func(e metav1.ManagedFieldsEntry) bool { return !keep(e.Manager) }))
+		}
+		return obj, nil
+	}
+}

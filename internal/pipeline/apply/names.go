@@ -1,0 +1,35 @@
+package apply
+
+import (
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/pipeline/plan"
+)
+
+// maxReadableName is the longest field manager, and the longest name part of an annotation, in which an ExternalSecret's name is written out.
+const maxReadableName = 63
+
+// FieldManager returns the field manager of the ExternalSecret of the given name.
+func FieldManager(name string) string {
+	if manager := esv1.FieldManagerPrefix + name; len(manager) <= maxReadableName {
+		return manager
+	}
+	return esv1.FieldManagerPrefix + "sha3/" + plan.Digest(name)
+}
+
+// CreatedBy returns the value of the label that names the creator of a Secret.
+func CreatedBy(namespace, name string) string { return plan.Digest(namespace + "/" + name) }
+
+// hashPrefix precedes the name of an ExternalSecret that shares its target with others.
+const hashPrefix = "data-hash.sluice.dev/"
+
+// HashAnnotation returns the annotation in which the fingerprints of what owner delivered stand. ExternalSecrets that share a target have one
+// each, so that they do not fight over it.
+func HashAnnotation(owner *esv1.ExternalSecret) string {
+	if owns(owner.Spec.Target.CreationPolicyOrDefault()) {
+		return esv1.AnnotationDataHash
+	}
+	if len(owner.Name) <= maxReadableName {
+		return hashPrefix + owner.Name
+	}
+	return hashPrefix + plan.Digest(owner.Name)
+}

@@ -1,0 +1,119 @@
+package apply
+
+import (
+	"context"
+	"encoding/json"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/pipeline/render"
+)
+
+// Do carries out a change. target is the Secret that the change was made for, nil when there was none. An error is fault.Denied, fault.Invalid or
+// fault.Unavailable, and names what was refused.
+func Do(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target *corev1.Secret, change Change) error {
+	switch change.Action {
+	case Keep, Wait:
+		return nil
+	case Delete:
+		err := c.Delete(ctx, target, client.Preconditions{UID: &target.UID})
+		return writeError(client.IgnoreNotFound(err), "delete", target.Namespace, target.Name)
+	case Write:
+		config := configuration(owner, change.Desired)
+		err := c.Apply(ctx, config, client.FieldOwner(FieldManager(owner.Name)), client.ForceOwnership)
+		if err != nil || len(change.Remove) == 0 {
+			return writeError(err, "patch", owner.Namespace, owner.TargetName())
+		}
+		return removeKeys(ctx, c, owner, change.Remove)
+	}
+	return nil
+}
+
+func configuration(owner *esv1.ExternalSecret, d render.Desired) *corev1ac.SecretApplyConfiguration {
+	config := corev1ac.Secret(owner.TargetName(), owner.Namespace).
+		WithType(d.Type).WithData(d.Data).WithLabels(d.Labels).WithAnnotations(d.Annotations).WithFinalizers(d.Finalizers...)
+	if owner.Spec.Target.CreationPolicyOrDefault() == esv1.CreateOwner {
+		config.WithOwnerReferences(metav1ac.OwnerReference().
+			WithAPIVersion(esv1.GroupVersion().String()).WithKind(esv1.KindExternalSecret).
+			WithName(owner.Name).WithUID(owner.UID).WithController(true).WithBlockOwnerDeletion(true))
+	}
+	if owner.Spec.Target.Immutable {
+		config.WithImmutable(true)
+	}
+	return config
+}
+
+// removeKeys takes keys of other owners out of the target, which server-side apply leaves alone.
+func removeKeys(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, keys []string) error {
+	data := make(map[string]any, len(keys))
+	for _, key := range keys {
+		data[key] = nil
+	}
+	patch, err := json.Marshal(map[string]any{"data": data})
+	if err != nil {
+		return fault.Wrap(fault.Unknown, err, "the patch that removes keys cannot be written")
+	}
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.TargetName()}}
+	err = c.Patch(ctx, secret, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager(owner.Name)))
+	return writeError(err, "patch", owner.Namespace, owner.TargetName())
+}
+
+// Orphans deletes the Secrets that owner made under another name, and returns their names.
+func Orphans(ctx context.Context, c client.Client, owner *esv1.ExternalSecret) ([]string, error) {
+	var made corev1.SecretList
+	if err := c.List(ctx, &made, client.InNamespace(owner.Namespace), client.MatchingLabels{esv1.LabelCreatedBy: CreatedBy(owner.Namespace, owner.Name)}); err != nil {
+		return nil, writeError(err, "list", owner.Namespace, "")
+	}
+	var deleted []string
+	for i := range made.Items {
+		secret := &made.Items[i]
+		if secret.Name == owner.TargetName() || !metav1.IsControlledBy(secret, owner) {
+			continue
+		}
+		if err := client.IgnoreNotFound(c.Delete(ctx, secret, client.Preconditions{UID: &secret.UID})); err != nil {
+			return deleted, writeError(err, "delete", secret.Namespace, secret.Name)
+		}
+		deleted = append(deleted, secret.Name)
+	}
+	return deleted, nil
+}
+
+// writeError gives an error of the API server a kind, and a text without what the server quotes.
+func writeError(err error, verb, namespace, name string) error {
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsForbidden(err) && apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
+		return fault.Wrap(fault.Invalid, err, "namespace %q is being deleted", namespace)
+	case apierrors.IsForbidden(err):
+		return fault.Wrap(fault.Denied, err, "the operator may not %s secret %q in namespace %q: grant it the verb %q on secrets there, or look for an admission policy or quota that refuses it", verb, name, namespace, verb)
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
+		return fault.Wrap(fault.Invalid, err, "the API server refuses secret %q in namespace %q: %s", name, namespace, refusal(err))
+	case apierrors.IsConflict(err):
+		return fault.Wrap(fault.Conflict, err, "secret %q in namespace %q changed at the same moment", name, namespace)
+	default:
+		return fault.Wrap(fault.Unavailable, err, "could not %s secret %q in namespace %q", verb, name, namespace)
+	}
+}
+
+// refusal lists the fields that the API server finds wrong, and how; the values that its own text quotes are left out.
+func refusal(err error) string {
+	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // the client returns the status itself
+	if !ok || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
+		return "the object is too large or malformed"
+	}
+	fields := make([]string, 0, len(status.Status().Details.Causes))
+	for _, cause := range status.Status().Details.Causes {
+		fields = append(fields, cause.Field+" ("+string(cause.Type)+")")
+	}
+	return strings.Join(fields, ", ")
+}

@@ -1,0 +1,62 @@
+package fetch
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/templates"
+)
+
+// rewrite applies the operations one after the other. Errors name the operation's index.
+func (c Collector) rewrite(operations []esv1.ExternalSecretRewrite, data map[string][]byte) (map[string][]byte, error) {
+	for i, op := range operations {
+		var err error
+		switch {
+		case op.Merge != nil:
+			data, err = merge(op.Merge, data)
+		case op.Regexp != nil:
+			data, err = RewriteRegexp(op.Regexp, data)
+		case op.Transform != nil:
+			data, err = RewriteTransform(c.Engine, op.Transform, data)
+		default:
+			err = fault.New(fault.Invalid, "one of merge, regexp and transform must be set")
+		}
+		if err != nil {
+			return nil, fault.In(err, "rewrite[%d]", i)
+		}
+	}
+	return data, nil
+}
+
+// RewriteRegexp replaces what matches in each key.
+func RewriteRegexp(op *esv1.ExternalSecretRewriteRegexp, data map[string][]byte) (map[string][]byte, error) {
+	source, err := regexp.Compile(op.Source)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "regexp.source %q is not a valid regular expression", op.Source)
+	}
+	return renamed(data, func(key string) (string, error) { return source.ReplaceAllString(key, op.Target), nil })
+}
+
+// RewriteTransform renders each key anew, with the old key as .value.
+func RewriteTransform(engine *templates.Engine, op *esv1.ExternalSecretRewriteTransform, data map[string][]byte) (map[string][]byte, error) {
+	return renamed(data, func(key string) (string, error) {
+		out, err := engine.Text("transform", op.Template, map[string]any{"value": key})
+		return string(out), err
+	})
+}
+
+// renamed gives each value a new key. Keys are visited in order, so that of two keys that become one the same always wins.
+func renamed(data map[string][]byte, name func(string) (string, error)) (map[string][]byte, error) {
+	out := make(map[string][]byte, len(data))
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		to, err := name(key)
+		if err != nil {
+			return nil, err
+		}
+		out[to] = data[key]
+	}
+	return out, nil
+}

@@ -1,0 +1,155 @@
+package plan
+
+import (
+	"hash/fnv"
+	"time"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+)
+
+// Target is the state of what was delivered.
+type Target uint8
+
+// The states of a target.
+const (
+	// TargetIntact holds what was last delivered.
+	TargetIntact Target = iota
+	// TargetMissing is not there.
+	TargetMissing
+	// TargetDrifted was changed by somebody else.
+	TargetDrifted
+)
+
+// Reason says why a refresh is due or not; it is a log field.
+type Reason string
+
+// The reasons.
+const (
+	ReasonNeverSynced    Reason = "NeverSynced"
+	ReasonTargetMissing  Reason = "TargetMissing"
+	ReasonTargetDrifted  Reason = "TargetDrifted"
+	ReasonForceSync      Reason = "ForceSync"
+	ReasonObjectChanged  Reason = "ObjectChanged"
+	ReasonInputChanged   Reason = "InputChanged"
+	ReasonClockWentBack  Reason = "RefreshTimeInFuture"
+	ReasonInterval       Reason = "IntervalPassed"
+	ReasonNotDue         Reason = "NotDue"
+	ReasonWindowClosed   Reason = "SyncWindowClosed"
+	ReasonFrozen         Reason = "NeverAgain"
+	ReasonUnchangedSince Reason = "ObjectUnchanged"
+)
+
+// Facts are what the decision to refresh rests on.
+type Facts struct {
+	// Now is the time of the decision.
+	Now time.Time
+	// Policy is the refresh policy.
+	Policy esv1.ExternalSecretRefreshPolicy
+	// Interval is the time between two refreshes; zero means never again after the first.
+	Interval time.Duration
+	// IntervalWritten says that the user wrote the interval.
+	IntervalWritten bool
+	// Identity seeds the jitter; the same object always gets the same.
+	Identity string
+	// Windows limit periodic refreshes; nil when there are none.
+	Windows *Windows
+	// RefreshTime is when the last refresh was; zero when there was none.
+	RefreshTime time.Time
+	// Version is the object's state, SyncedVersion the state that was last delivered.
+	Version, SyncedVersion string
+	// Inputs is the state of what the object refers to, SyncedInputs the state that was last delivered.
+	Inputs, SyncedInputs string
+	// ForceSync is the value of the force-sync annotation, HandledForceSync the value last acted on.
+	ForceSync, HandledForceSync string
+	// Target is the state of what was delivered.
+	Target Target
+}
+
+// Decision is what is to be done.
+type Decision struct {
+	// Due says that the sources are to be read and delivered now.
+	Due bool
+	// Rotate says that generators are to run though they have delivered a value before.
+	Rotate bool
+	// Reason says why.
+	Reason Reason
+	// Next is how long until the next look; zero when only a change can make a refresh due.
+	Next time.Duration
+}
+
+// jitterShare is the largest part of an interval that is added to it, so that objects made at one moment do not stay together for ever.
+const jitterShare = 20
+
+// Refresh decides whether a refresh is due. A generator is asked for a new value only by an interval that the user wrote and by force-sync.
+func Refresh(f Facts) Decision {
+	if d, decided := first(f); decided {
+		return d
+	}
+	frozen := f.Policy == esv1.RefreshCreatedOnce || (f.Policy != esv1.RefreshOnChange && f.Interval == 0)
+	switch {
+	case frozen:
+		return Decision{Reason: ReasonFrozen}
+	case forced(f):
+		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
+	case f.Version != f.SyncedVersion:
+		return Decision{Due: true, Reason: ReasonObjectChanged}
+	case f.Policy == esv1.RefreshOnChange:
+		return Decision{Reason: ReasonUnchangedSince}
+	default:
+		return periodic(f)
+	}
+}
+
+// first covers what makes a refresh due under every policy.
+func first(f Facts) (Decision, bool) {
+	switch {
+	case f.RefreshTime.IsZero() || f.SyncedVersion == "":
+		return Decision{Due: true, Reason: ReasonNeverSynced}, true
+	case f.Target == TargetMissing:
+		return Decision{Due: true, Reason: ReasonTargetMissing}, true
+	case f.Target == TargetDrifted:
+		return Decision{Due: true, Reason: ReasonTargetDrifted}, true
+	default:
+		return Decision{}, false
+	}
+}
+
+func forced(f Facts) bool { return f.ForceSync != "" && f.ForceSync != f.HandledForceSync }
+
+func periodic(f Facts) Decision {
+	due := f.RefreshTime.Add(f.Interval + Jitter(f.Identity, f.Interval))
+	var d Decision
+	switch {
+	case f.RefreshTime.After(f.Now.Add(time.Minute)):
+		d = Decision{Due: true, Reason: ReasonClockWentBack}
+	case f.Inputs != f.SyncedInputs:
+		d = Decision{Due: true, Reason: ReasonInputChanged}
+	case !f.Now.Before(due):
+		d = Decision{Due: true, Rotate: f.IntervalWritten, Reason: ReasonInterval}
+	default:
+		return Decision{Reason: ReasonNotDue, Next: due.Sub(f.Now)}
+	}
+	if wait := f.Windows.Wait(f.Now); wait > 0 {
+		return Decision{Reason: ReasonWindowClosed, Next: wait}
+	}
+	return d
+}
+
+// Jitter returns the part of interval that is added to it for the object of the given identity: between nothing and a twentieth.
+func Jitter(identity string, interval time.Duration) time.Duration {
+	span := interval / jitterShare
+	if span <= 0 {
+		return 0
+	}
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(identity)) // a hash never fails to be written
+	return time.Duration(h.Sum64() % uint64(span))
+}
+
+// After returns when to look again after a refresh at this moment: zero when only a change can make the next one due.
+func After(f Facts) time.Duration {
+	if f.Policy != esv1.RefreshPeriodic || f.Interval == 0 {
+		return 0
+	}
+	return f.Interval + Jitter(f.Identity, f.Interval)
+}

@@ -1,0 +1,70 @@
+package plan
+
+import (
+	"time"
+
+	"github.com/robfig/cron/v3"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+)
+
+// Windows are recurring spans of time in which refreshes are allowed or denied.
+type Windows struct {
+	deny  bool
+	spans []span
+}
+
+type span struct {
+	schedule cron.Schedule
+	length   time.Duration
+}
+
+// windowRecheck bounds the wait for the end of a window whose end is not computed: overlapping windows make it tedious, and a look costs nothing.
+const windowRecheck = time.Minute
+
+// ParseWindows reads the windows of a spec; nil for nil. A bad schedule is fault.Invalid and names its index.
+func ParseWindows(spec *esv1.SyncWindows) (*Windows, error) {
+	if spec == nil {
+		return nil, nil //nolint:nilnil // no windows is a value: nothing is limited
+	}
+	w := &Windows{deny: spec.Kind == esv1.SyncWindowDeny}
+	for i, s := range spec.Windows {
+		schedule, err := cron.ParseStandard(s.Schedule)
+		if err != nil {
+			return nil, fault.Wrap(fault.Invalid, err, "spec.syncWindows.windows[%d].schedule %q is neither five cron fields nor a shorthand such as @daily", i, s.Schedule)
+		}
+		w.spans = append(w.spans, span{schedule: schedule, length: s.Duration.Duration})
+	}
+	return w, nil
+}
+
+// Wait returns zero when a refresh is allowed at now, and otherwise how long to wait before asking again.
+func (w *Windows) Wait(now time.Time) time.Duration {
+	if w == nil || w.within(now.UTC()) != w.deny {
+		return 0
+	}
+	if w.deny {
+		return windowRecheck
+	}
+	return w.nextStart(now.UTC()).Sub(now)
+}
+
+func (w *Windows) within(now time.Time) bool {
+	for _, s := range w.spans {
+		if start := s.schedule.Next(now.Add(-s.length)); !start.IsZero() && !start.After(now) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *Windows) nextStart(now time.Time) time.Time {
+	next := now.Add(24 * time.Hour)
+	for _, s := range w.spans {
+		if start := s.schedule.Next(now); !start.IsZero() && start.Before(next) {
+			next = start
+		}
+	}
+	return next
+}

@@ -1,0 +1,158 @@
+package render
+
+import (
+	"maps"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
+	"github.com/sluice-operator/sluice/templates"
+)
+
+// Desired is a Secret as it is to be.
+type Desired struct {
+	// Type of the Secret; empty keeps the type of an existing Secret and means Opaque for a new one.
+	Type corev1.SecretType
+	// Labels, Annotations and Finalizers of the Secret.
+	Labels, Annotations map[string]string
+	Finalizers          []string
+	// Data of the Secret.
+	Data map[string][]byte
+}
+
+// Input is what a Secret is made of.
+type Input struct {
+	// Values by key.
+	Values map[string][]byte
+	// Template shapes the values; nil takes them as they are.
+	Template *esv1.ExternalSecretTemplate
+	// Texts are the templates that Template.TemplateFrom names.
+	Texts []fetch.TemplateText
+	// Labels and Annotations are copied to a Secret without a template.
+	Labels, Annotations map[string]string
+	// KeepValues keeps the values beside the template's output, whatever its merge policy says.
+	KeepValues bool
+}
+
+// Renderer renders Secrets. It is safe for concurrent use.
+type Renderer struct {
+	// Engine renders templates.
+	Engine *templates.Engine
+	// Ignored are prefixes of labels and annotations that are never copied, beside those of the usual GitOps tools.
+	Ignored []string
+}
+
+// Secret returns the Secret that in describes. Errors are fault.Invalid, name the template, and hold no value.
+func (r Renderer) Secret(in Input) (Desired, error) {
+	if in.Template == nil {
+		d := Desired{Data: maps.Clone(in.Values), Labels: r.Copied(in.Labels), Annotations: r.Copied(in.Annotations)}
+		return d, checkForbidden(d)
+	}
+	engine := r.Engine
+	if d := in.Template.Delimiters; d != nil {
+		engine = engine.With(templates.WithDelimiters(d.Left, d.Right))
+	}
+	p := page{engine: engine, values: in.Values, out: Desired{
+		Type:        in.Template.Type,
+		Finalizers:  in.Template.Metadata.Finalizers,
+		Data:        map[string][]byte{},
+		Labels:      map[string]string{},
+		Annotations: map[string]string{},
+	}}
+	if in.KeepValues || keepsValues(in.Template) {
+		maps.Copy(p.out.Data, in.Values)
+	}
+	if err := p.render(in); err != nil {
+		return Desired{}, err
+	}
+	return p.out, checkForbidden(p.out)
+}
+
+// keepsValues says whether the fetched values are part of the result: they are under mergePolicy Merge, and where no template makes data.
+func keepsValues(t *esv1.ExternalSecretTemplate) bool {
+	return t.MergePolicyOrDefault() == esv1.MergePolicyMerge || (len(t.Data) == 0 && len(t.TemplateFrom) == 0)
+}
+
+// page is one Secret in the making.
+type page struct {
+	engine *templates.Engine
+	values map[string][]byte
+	out    Desired
+}
+
+// render fills the page in the order of precedence: templateFrom, data, labels, annotations.
+func (p *page) render(in Input) error {
+	for _, text := range in.Texts {
+		if err := p.text(text); err != nil {
+			return err
+		}
+	}
+	data, err := p.engine.Map(templates.Values, in.Template.Data, p.values)
+	if err != nil {
+		return withHint(fault.In(err, "template.data"), in.Template.Data)
+	}
+	maps.Copy(p.out.Data, data)
+	if err := p.metadata("labels", in.Template.Metadata.Labels, p.out.Labels); err != nil {
+		return err
+	}
+	return p.metadata("annotations", in.Template.Metadata.Annotations, p.out.Annotations)
+}
+
+func (p *page) metadata(name string, tpl, into map[string]string) error {
+	rendered, err := p.engine.Map(templates.Values, tpl, p.values)
+	if err != nil {
+		return fault.In(err, "template.metadata.%s", name)
+	}
+	copyText(into, rendered)
+	return nil
+}
+
+func (p *page) text(t fetch.TemplateText) error {
+	scope := templates.Values
+	if t.Scope == esv1.TemplateScopeKeysAndValues {
+		scope = templates.KeysAndValues
+	}
+	rendered, err := p.engine.Map(scope, map[string]string{t.Key: t.Text}, p.values)
+	if err != nil {
+		return fault.In(err, "template.%s", t.Where)
+	}
+	for key, value := range rendered {
+		if rendered[key], err = fetch.Decode(t.Decoding, value); err != nil {
+			return fault.In(err, "template.%s, key %q", t.Where, key)
+		}
+	}
+	return p.place(t.Target, rendered)
+}
+
+func (p *page) place(target string, rendered map[string][]byte) error {
+	switch strings.ToLower(target) {
+	case "", "data":
+		maps.Copy(p.out.Data, rendered)
+	case "labels":
+		copyText(p.out.Labels, rendered)
+	case "annotations":
+		copyText(p.out.Annotations, rendered)
+	default:
+		return fault.New(fault.Invalid, `templateFrom target=%q is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`, target)
+	}
+	return nil
+}
+
+func copyText(into map[string]string, from map[string][]byte) {
+	for key, value := range from {
+		into[key] = string(value)
+	}
+}
+
+// withHint adds what the engine knows about templates that Helm has spoiled.
+func withHint(err error, tpl map[string]string) error {
+	for _, text := range tpl {
+		if hint := templates.HelmHint(text); hint != "" {
+			return fault.New(fault.KindOf(err), "%s (%s)", fault.Message(err), hint)
+		}
+	}
+	return err
+}

@@ -1,0 +1,58 @@
+package report
+
+import (
+	"context"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+)
+
+// maxMessage bounds a message: many joined errors must not fill a status.
+const maxMessage = 4096
+
+// Ready sets the Ready condition, and reports whether its status, reason or message changed. The time of transition moves with the status alone.
+func Ready(conditions *[]metav1.Condition, now time.Time, generation int64, status metav1.ConditionStatus, reason, message string) bool {
+	if len(message) > maxMessage {
+		message = message[:maxMessage-3] + "..."
+	}
+	condition := metav1.Condition{
+		Type: esv1.ConditionReady, Status: status, Reason: reason, Message: message,
+		ObservedGeneration: generation, LastTransitionTime: metav1.NewTime(now),
+	}
+	before := meta.FindStatusCondition(*conditions, esv1.ConditionReady)
+	changed := before == nil || before.Status != status || before.Reason != reason || before.Message != message
+	meta.SetStatusCondition(conditions, condition)
+	return changed
+}
+
+// Status writes the status of object when it differs from that of before, by one patch that holds the difference. An object that is gone is no error.
+func Status(ctx context.Context, c client.Client, before, object client.Object) error {
+	if equality.Semantic.DeepEqual(before, object) {
+		return nil
+	}
+	return client.IgnoreNotFound(c.Status().Patch(ctx, object, client.MergeFrom(before)))
+}
+
+// Retry says when to try again after err: at once and then ever more slowly where waiting may help, only after wait, as a safety net, where it takes
+// a change. A zero wait means that only a change helps.
+func Retry(ctx context.Context, err error, wait time.Duration) (ctrl.Result, error) {
+	switch fault.KindOf(err) {
+	case fault.Invalid, fault.Conflict, fault.Unsupported:
+		logf.FromContext(ctx).Info("waiting for a change", "kind", fault.KindOf(err).String(), "reason", fault.Message(err))
+		return ctrl.Result{RequeueAfter: wait}, nil
+	case fault.Throttled:
+		if after := fault.RetryAfter(err); after > 0 {
+			return ctrl.Result{RequeueAfter: after}, nil
+		}
+	default:
+	}
+	return ctrl.Result{}, err
+}
