@@ -37,3 +37,12 @@ func (r *Registry) For(kind string) (Generator, error) {
 	}
 	return g, nil
 }
+
+// All returns all generators, sorted by kind.
+func (r *Registry) All() []Generator {
+	all := make([]Generator, 0, len(r.byKind))
+	for _, kind := range r.Kinds() {
+		all = append(all, r.byKind[kind])
+	}
+	return all
+}

@@ -21,6 +21,12 @@ type Reader interface {
 	Get(ctx context.Context, ref Ref) (Secret, error)
 }
 
+// Locator is a Reader whose secrets may lie elsewhere than usual when the options of a write say so.
+type Locator interface {
+	// GetAt is Get of the secret that a Write with these options goes to. With nil options it is Get.
+	GetAt(ctx context.Context, ref Ref, options json.RawMessage) (Secret, error)
+}
+
 // Lister reads all secrets that match.
 type Lister interface {
 	// List yields each match, in no particular order, or one error and nothing after it.
@@ -94,9 +100,11 @@ type Write struct {
 	Key string
 	// Owner identifies the object that pushes. It is the same at every write of that object.
 	Owner string
-	// Fields are all the parts that the owner wants to have in the secret. A part that it wrote before and that is not listed is removed.
-	// Under the empty name stands the value of the secret as a whole, for stores that keep single values.
+	// Fields are the parts that the owner wants to have in the secret. Under the empty name stands the value of the secret as a whole, for
+	// stores that keep single values.
 	Fields map[string][]byte
+	// Prune removes the parts that the owner wrote before and that are not listed. They stay without it.
+	Prune bool
 	// Whole says that the fields are the whole source: with Replace, nothing else stays in the secret.
 	Whole bool
 	// Replace allows to write over every field, whoever owns it.

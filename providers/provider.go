@@ -13,13 +13,14 @@ import (
 	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 )
 
-// ErrNeedsConsumer is in the chain of an error that says: this store takes its credentials from the namespace of the object that uses it, and there is no such
-// object at hand. A store that is checked by itself cannot be judged then, which is no fault of the store.
+// ErrNeedsConsumer is in the chain of an error that says: this store takes its credentials from the namespace of the object that uses it,
+// and there is no such object at hand. A store that is checked by itself cannot be judged then, which is no fault of the store.
 var ErrNeedsConsumer = errors.New("the credentials are in the namespace of the object that uses the store")
 
 // Provider is one kind of store. Its zero value is not usable; make one with Define.
 type Provider struct {
 	name         string
+	metricName   string
 	capabilities esv1.SecretStoreCapabilities
 	selected     func(*esv1.SecretStoreProvider) bool
 	validate     func(*esv1.SecretStoreProvider, Store) error
@@ -34,6 +35,7 @@ type OpenFunc[S any] func(ctx context.Context, spec *S, env Env) (Client, error)
 type Option[S any] func(*definition[S])
 
 type definition[S any] struct {
+	metricName   string
 	capabilities esv1.SecretStoreCapabilities
 	validate     func(*S, Store) error
 }
@@ -48,14 +50,20 @@ func Capabilities[S any](c esv1.SecretStoreCapabilities) Option[S] {
 	return func(d *definition[S]) { d.capabilities = c }
 }
 
+// MetricName sets the label that the provider's calls carry in metrics. The provider's name without this option.
+func MetricName[S any](name string) Option[S] {
+	return func(d *definition[S]) { d.metricName = name }
+}
+
 // Define makes a provider. Its name is the key in spec.provider, and pick returns the value of that key, nil when it is not set.
 func Define[S any](name string, pick func(*esv1.SecretStoreProvider) *S, open OpenFunc[S], opts ...Option[S]) Provider {
-	d := definition[S]{capabilities: esv1.CapabilityReadOnly, validate: func(*S, Store) error { return nil }}
+	d := definition[S]{metricName: name, capabilities: esv1.CapabilityReadOnly, validate: func(*S, Store) error { return nil }}
 	for _, opt := range opts {
 		opt(&d)
 	}
 	return Provider{
 		name:         name,
+		metricName:   d.metricName,
 		capabilities: d.capabilities,
 		selected:     func(p *esv1.SecretStoreProvider) bool { return pick(p) != nil },
 		validate:     func(p *esv1.SecretStoreProvider, store Store) error { return d.validate(pick(p), store) },
@@ -67,6 +75,9 @@ func Define[S any](name string, pick func(*esv1.SecretStoreProvider) *S, open Op
 
 // Name returns the provider's key in spec.provider.
 func (p Provider) Name() string { return p.name }
+
+// MetricName returns the label that the provider's calls carry in metrics.
+func (p Provider) MetricName() string { return p.metricName }
 
 // Capabilities returns what the provider's clients can do.
 func (p Provider) Capabilities() esv1.SecretStoreCapabilities { return p.capabilities }

@@ -6,7 +6,7 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 )
 
-// ExternalSecret is the v1 kind under its former version.
+// ExternalSecret asks for one Secret in its namespace that is filled from stores and generators.
 // +kubebuilder:object:root=true
 // +kubebuilder:deprecatedversion:warning="external-secrets.io/v1beta1 ExternalSecret is deprecated; use external-secrets.io/v1"
 // +kubebuilder:subresource:status
@@ -39,7 +39,7 @@ type ExternalSecretList struct {
 	Items []ExternalSecret `json:"items"`
 }
 
-// SecretStore is the v1 kind under its former version.
+// SecretStore is a place where secrets are kept, for the objects of its namespace.
 // +kubebuilder:object:root=true
 // +kubebuilder:deprecatedversion:warning="external-secrets.io/v1beta1 SecretStore is deprecated; use external-secrets.io/v1"
 // +kubebuilder:subresource:status
@@ -66,7 +66,7 @@ type SecretStoreList struct {
 	Items []SecretStore `json:"items"`
 }
 
-// ClusterSecretStore is the v1 kind under its former version.
+// ClusterSecretStore is a place where secrets are kept, for the objects of every namespace that its conditions allow.
 // +kubebuilder:object:root=true
 // +kubebuilder:deprecatedversion:warning="external-secrets.io/v1beta1 ClusterSecretStore is deprecated; use external-secrets.io/v1"
 // +kubebuilder:subresource:status

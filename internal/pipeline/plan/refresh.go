@@ -85,9 +85,8 @@ func Refresh(f Facts) Decision {
 	if d, decided := first(f); decided {
 		return d
 	}
-	frozen := f.Policy == esv1.RefreshCreatedOnce || (f.Policy != esv1.RefreshOnChange && f.Interval == 0)
 	switch {
-	case frozen:
+	case Frozen(f):
 		return Decision{Reason: ReasonFrozen}
 	case forced(f):
 		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
@@ -98,6 +97,11 @@ func Refresh(f Facts) Decision {
 	default:
 		return periodic(f)
 	}
+}
+
+// Frozen reports whether the policy lets nothing but a damaged target make a refresh due after the first.
+func Frozen(f Facts) bool {
+	return f.Policy == esv1.RefreshCreatedOnce || (f.Policy != esv1.RefreshOnChange && f.Interval == 0)
 }
 
 // first covers what makes a refresh due under every policy.

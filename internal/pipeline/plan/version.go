@@ -61,3 +61,6 @@ func Digest(text string) string {
 	sum := sha3.Sum224([]byte(text))
 	return hex.EncodeToString(sum[:])
 }
+
+// Generation returns the generation of an object as Inputs takes it.
+func Generation(o metav1.Object) string { return strconv.FormatInt(o.GetGeneration(), 10) }

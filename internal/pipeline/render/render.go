@@ -49,7 +49,7 @@ type Renderer struct {
 func (r Renderer) Secret(in Input) (Desired, error) {
 	if in.Template == nil {
 		d := Desired{Data: maps.Clone(in.Values), Labels: r.Copied(in.Labels), Annotations: r.Copied(in.Annotations)}
-		return d, checkForbidden(d)
+		return d, Allowed(d)
 	}
 	engine := r.Engine
 	if d := in.Template.Delimiters; d != nil {
@@ -68,7 +68,7 @@ func (r Renderer) Secret(in Input) (Desired, error) {
 	if err := p.render(in); err != nil {
 		return Desired{}, err
 	}
-	return p.out, checkForbidden(p.out)
+	return p.out, Allowed(p.out)
 }
 
 // keepsValues says whether the fetched values are part of the result: they are under mergePolicy Merge, and where no template makes data.

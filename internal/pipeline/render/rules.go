@@ -42,11 +42,11 @@ func hasAnyPrefix(key string, prefixes []string) bool {
 
 const serviceAccountAnnotations = "kubernetes.io/service-account."
 
-// checkForbidden refuses Secrets with which the API server would hand out an identity.
-func checkForbidden(d Desired) error {
+// Allowed refuses Secrets with which the API server would hand out an identity.
+func Allowed(d Desired) error {
 	switch d.Type {
 	case corev1.SecretTypeBootstrapToken, corev1.SecretTypeServiceAccountToken:
-		return fault.New(fault.Invalid, "template.type %s is refused: it would make a credential of the cluster itself", d.Type)
+		return fault.New(fault.Invalid, "type %s is refused: it would make a credential of the cluster itself", d.Type)
 	default:
 	}
 	for key := range d.Annotations {

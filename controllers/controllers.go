@@ -1,0 +1,127 @@
+package controllers
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+	"time"
+
+	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/sluice-operator/sluice/controllers/externalsecret"
+	"github.com/sluice-operator/sluice/controllers/pushsecret"
+	"github.com/sluice-operator/sluice/controllers/secretstore"
+	"github.com/sluice-operator/sluice/generators"
+	"github.com/sluice-operator/sluice/internal/credentials"
+	"github.com/sluice-operator/sluice/internal/fingerprint"
+	"github.com/sluice-operator/sluice/internal/lease"
+	"github.com/sluice-operator/sluice/internal/metrics"
+	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
+	"github.com/sluice-operator/sluice/internal/pipeline/render"
+	"github.com/sluice-operator/sluice/internal/stores"
+	"github.com/sluice-operator/sluice/providers"
+	"github.com/sluice-operator/sluice/templates"
+)
+
+// Controller is one concern that is kept true.
+type Controller interface {
+	// Name is the controller's name in logs and metrics.
+	Name() string
+	// Register adds the controller to mgr, with its watches and indexes.
+	Register(ctx context.Context, mgr manager.Manager) error
+}
+
+// Deps is everything that the controllers work with.
+type Deps struct {
+	// Client reads from the manager's cache and writes; Live reads from the API server.
+	Client client.Client
+	Live   client.Reader
+	// Notices is a cache of the metadata of all Secrets and ConfigMaps.
+	Notices cache.Cache
+	// Recorder returns an event recorder for the given source.
+	Recorder func(source string) events.EventRecorder
+	// Providers and Generators are what the build contains.
+	Providers  *providers.Registry
+	Generators *generators.Registry
+	// Engine renders templates.
+	Engine *templates.Engine
+	// Hasher recognises what was delivered.
+	Hasher fingerprint.Hasher
+	// Metrics counts.
+	Metrics *metrics.Metrics
+	// HTTP returns shared transports.
+	HTTP func(*tls.Config) http.RoundTripper
+	// Clock is the time.
+	Clock clock.Clock
+	// Class is the controller class.
+	Class string
+	// Concurrency is the number of objects that each controller works on at a time.
+	Concurrency int
+	// StoreInterval is the time between two checks of a store.
+	StoreInterval time.Duration
+	// FloodGate refuses to read from stores that are not Ready.
+	FloodGate bool
+	// NeverCopied are further prefixes of labels and annotations that are not copied to what is made from an object.
+	NeverCopied []string
+	// ClusterStores and PushSecrets say whether these kinds are served.
+	ClusterStores, Stores, PushSecrets bool
+}
+
+// The first and the longest wait after a failure. A store is tried again soon: what it lacks, such as a right, cannot be watched.
+const (
+	firstRetry      = 100 * time.Millisecond
+	lastRetry       = 5 * time.Minute
+	lastRetryStores = 10 * time.Second
+)
+
+// All returns every controller: the whole system on one screen.
+func All(d Deps) []Controller {
+	resolver := credentials.New(d.Live, d.Client)
+	pool := stores.NewPool(stores.Config{
+		Reader: d.Client, Providers: d.Providers, Credentials: resolver, Metrics: d.Metrics, Class: d.Class, Clock: d.Clock, HTTP: d.HTTP,
+	})
+	runner := &lease.Runner{
+		Reader: d.Client, Generators: d.Generators, Credentials: resolver, HTTP: d.HTTP, Clock: d.Clock, Class: d.Class,
+	}
+	renderer := render.Renderer{Engine: d.Engine, Ignored: d.NeverCopied}
+	store := func(source string) secretstore.Config {
+		return secretstore.Config{
+			Client: d.Client, Stores: pool, Interval: d.StoreInterval, Metrics: d.Metrics, Events: d.Recorder(source), Clock: d.Clock,
+			Options: options(d.Concurrency, lastRetryStores),
+		}
+	}
+	all := []Controller{
+		externalsecret.New(externalsecret.Config{
+			Client: d.Client, Live: d.Live, Notices: d.Notices, Stores: pool, RequireReady: d.FloodGate, Generators: runner,
+			Collector: fetch.Collector{Engine: d.Engine}, Renderer: renderer, Hasher: d.Hasher, Metrics: d.Metrics,
+			Events: d.Recorder("external-secrets"), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
+		}),
+	}
+	if d.PushSecrets {
+		all = append(all, pushsecret.New(pushsecret.Config{
+			Client: d.Client, Live: d.Live, Notices: d.Notices, Stores: pool, Generators: runner, Renderer: renderer, Metrics: d.Metrics,
+			Events: d.Recorder("pushsecret"), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
+		}))
+	}
+	if d.Stores {
+		all = append(all, secretstore.NewNamespaced(store("secret-store")))
+	}
+	if d.ClusterStores {
+		all = append(all, secretstore.NewCluster(store("cluster-secret-store")))
+	}
+	return all
+}
+
+func options(concurrency int, longest time.Duration) controller.Options {
+	return controller.Options{
+		MaxConcurrentReconciles: concurrency,
+		RateLimiter:             workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](firstRetry, longest),
+	}
+}

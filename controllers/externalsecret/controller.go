@@ -1,0 +1,115 @@
+package externalsecret
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fingerprint"
+	"github.com/sluice-operator/sluice/internal/lease"
+	"github.com/sluice-operator/sluice/internal/metrics"
+	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
+	"github.com/sluice-operator/sluice/internal/pipeline/render"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
+	"github.com/sluice-operator/sluice/internal/stores"
+	"github.com/sluice-operator/sluice/internal/wakeup"
+)
+
+// Config is what the controller works with.
+type Config struct {
+	// Client reads ExternalSecrets and managed Secrets from a cache, and writes.
+	Client client.Client
+	// Live reads from the API server.
+	Live client.Reader
+	// Notices is a cache of the metadata of all Secrets and ConfigMaps.
+	Notices cache.Cache
+	// Stores opens stores.
+	Stores *stores.Pool
+	// RequireReady refuses stores that are not Ready.
+	RequireReady bool
+	// Generators finds and runs generators.
+	Generators *lease.Runner
+	// Collector reads the values.
+	Collector fetch.Collector
+	// Renderer shapes them.
+	Renderer render.Renderer
+	// Hasher recognises what was delivered.
+	Hasher fingerprint.Hasher
+	// Metrics counts.
+	Metrics *metrics.Metrics
+	// Events records events.
+	Events events.EventRecorder
+	// Clock is the time.
+	Clock clock.Clock
+	// Options are those of the work queue.
+	Options controller.Options
+}
+
+// Controller keeps the targets of ExternalSecrets.
+type Controller struct {
+	Config
+	refreshed *report.Refreshes
+}
+
+// New returns the controller.
+func New(config Config) *Controller {
+	return &Controller{Config: config, refreshed: report.NewRefreshes()}
+}
+
+// Name implements controllers.Controller.
+func (*Controller) Name() string { return "externalsecret" }
+
+// Register adds the controller, its index and its watches to mgr.
+func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &esv1.ExternalSecret{}, wakeup.Index, references); err != nil {
+		return err
+	}
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named(c.Name()).
+		WithOptions(c.Options).
+		For(&esv1.ExternalSecret{}, wakeup.OwnChanges()).
+		Watches(&corev1.Secret{}, wakeup.Handler(c.Client, wakeup.KindSecret, &esv1.ExternalSecretList{}))
+	return wakeup.Watch(b, c.Client, &esv1.ExternalSecretList{}, c.Generators.Generators, c.Notices).Complete(c)
+}
+
+// Reconcile brings one target into the wanted state and says in the status how that went.
+func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	started := c.Clock.Now()
+	var es esv1.ExternalSecret
+	if err := c.Client.Get(ctx, req.NamespacedName, &es); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			c.refreshed.Forget(req.NamespacedName)
+			c.Metrics.Forget(metrics.ExternalSecret, req.Namespace, req.Name)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !es.DeletionTimestamp.IsZero() {
+		return ctrl.Result{}, c.release(ctx, &es)
+	}
+	before := es.DeepCopy()
+	out, err := c.sync(ctx, &es)
+	result, err := c.report(ctx, before, &es, out, err)
+	c.Metrics.Reconciled(metrics.ExternalSecret, es.Namespace, es.Name, c.Clock.Since(started))
+	return result, err
+}
+
+// finalizerOfReference is set on every ExternalSecret by the reference implementation. An owner reference does that work here; an
+// object that comes from there must still be let go.
+const finalizerOfReference = "externalsecrets.external-secrets.io/externalsecret-cleanup"
+
+func (c *Controller) release(ctx context.Context, es *esv1.ExternalSecret) error {
+	before := es.DeepCopy()
+	if !controllerutil.RemoveFinalizer(es, finalizerOfReference) {
+		return nil
+	}
+	return client.IgnoreNotFound(c.Client.Patch(ctx, es, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
+}

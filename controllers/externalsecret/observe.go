@@ -1,0 +1,127 @@
+package externalsecret
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/pipeline/apply"
+	"github.com/sluice-operator/sluice/internal/pipeline/plan"
+	"github.com/sluice-operator/sluice/internal/wakeup"
+)
+
+// observed is the world as one sync sees it.
+type observed struct {
+	target *corev1.Secret // nil when there is none
+	apply.Observed
+	facts plan.Facts
+	// fresh says that no delivery by this very object is on record.
+	fresh bool
+}
+
+func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (observed, error) {
+	windows, err := plan.ParseWindows(es.Spec.SyncWindows)
+	if err != nil {
+		return observed{}, err
+	}
+	inputs, err := c.inputs(ctx, es)
+	if err != nil {
+		return observed{}, err
+	}
+	target, err := c.target(ctx, es)
+	if err != nil {
+		return observed{}, err
+	}
+	seen, err := apply.Observe(es, target, c.Hasher)
+	if err != nil {
+		return observed{}, err
+	}
+	return observed{
+		target:   target,
+		Observed: seen,
+		fresh:    es.Status.SyncedResourceVersion == "" || es.Status.RefreshTime == nil,
+		facts: plan.Facts{
+			Now:              c.Clock.Now(),
+			Policy:           es.Spec.RefreshPolicyOrDefault(),
+			Interval:         es.Spec.RefreshIntervalOrDefault(),
+			IntervalWritten:  es.Spec.RefreshInterval != nil,
+			Identity:         string(es.UID),
+			Windows:          windows,
+			RefreshTime:      c.refreshed.Latest(es, es.Status.RefreshTime),
+			Version:          plan.Version(es),
+			SyncedVersion:    es.Status.SyncedResourceVersion,
+			Inputs:           inputs,
+			SyncedInputs:     es.Status.SyncedInputs,
+			ForceSync:        plan.ForceSync(es),
+			HandledForceSync: es.Status.LastHandledForceSync,
+			Target:           seen.State,
+		},
+	}, nil
+}
+
+// target returns the target as it is, nil when there is none. The cache holds managed Secrets alone; where the metadata of another one is on record, the API
+// server is asked.
+func (c *Controller) target(ctx context.Context, es *esv1.ExternalSecret) (*corev1.Secret, error) {
+	name := types.NamespacedName{Namespace: es.Namespace, Name: es.TargetName()}
+	var secret corev1.Secret
+	err := c.Client.Get(ctx, name, &secret)
+	if err == nil {
+		return &secret, nil
+	}
+	if !apierrors.IsNotFound(err) {
+		return nil, fault.Wrap(fault.Unavailable, err, "secret %q could not be read", es.TargetName())
+	}
+	if err := c.Notices.Get(ctx, name, wakeup.Metadata(wakeup.KindSecret)); apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // no target is a value
+	}
+	return c.liveTarget(ctx, es)
+}
+
+// liveTarget asks the API server. It is for decisions that must not rest on a stale cache.
+func (c *Controller) liveTarget(ctx context.Context, es *esv1.ExternalSecret) (*corev1.Secret, error) {
+	var secret corev1.Secret
+	err := c.Live.Get(ctx, types.NamespacedName{Namespace: es.Namespace, Name: es.TargetName()}, &secret)
+	switch {
+	case err == nil:
+		return &secret, nil
+	case apierrors.IsNotFound(err):
+		return nil, nil //nolint:nilnil // no target is a value
+	case apierrors.IsForbidden(err):
+		return nil, fault.Wrap(fault.Denied, err, "the operator may not get secret %q in namespace %q: grant it the verb \"get\" on secrets there", es.TargetName(), es.Namespace)
+	default:
+		return nil, fault.Wrap(fault.Unavailable, err, "secret %q could not be read", es.TargetName())
+	}
+}
+
+// inputs returns the state of the stores and template sources that es refers to.
+func (c *Controller) inputs(ctx context.Context, es *esv1.ExternalSecret) (string, error) {
+	var inputs plan.Inputs
+	for _, ref := range storeRefs(&es.Spec) {
+		store, name := storeObject(ref, es.Namespace)
+		if err := client.IgnoreNotFound(c.Client.Get(ctx, name, store)); err != nil {
+			return "", fault.Wrap(fault.Unavailable, err, "%s %q could not be read", ref.KindOrDefault(), ref.Name)
+		}
+		inputs.Add(ref.KindOrDefault(), name, store.GetUID(), plan.Generation(store))
+	}
+	for _, ref := range wakeup.TemplateSources(es.Spec.Target.Template) {
+		name := types.NamespacedName{Namespace: es.Namespace, Name: ref.Name}
+		object := wakeup.Metadata(ref.Kind)
+		if err := client.IgnoreNotFound(c.Notices.Get(ctx, name, object)); err != nil {
+			return "", fault.Wrap(fault.Unavailable, err, "%s %q could not be read", ref.Kind, ref.Name)
+		}
+		inputs.Add(ref.Kind, name, object.UID, object.ResourceVersion)
+	}
+	return inputs.Digest(), nil
+}
+
+func storeObject(ref esv1.SecretStoreRef, namespace string) (client.Object, types.NamespacedName) {
+	if ref.KindOrDefault() == esv1.KindClusterSecretStore {
+		return &esv1.ClusterSecretStore{}, types.NamespacedName{Name: ref.Name}
+	}
+	return &esv1.SecretStore{}, types.NamespacedName{Namespace: namespace, Name: ref.Name}
+}

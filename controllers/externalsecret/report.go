@@ -1,0 +1,138 @@
+package externalsecret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	corev1 "k8s.io/api/core/v1"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/metrics"
+	"github.com/sluice-operator/sluice/internal/pipeline/apply"
+	"github.com/sluice-operator/sluice/internal/pipeline/plan"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
+	"github.com/sluice-operator/sluice/internal/stores"
+)
+
+// report says in status, events and metrics how a sync went, and when to come again.
+func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret, out outcome, err error) (ctrl.Result, error) {
+	if errors.Is(err, stores.ErrOtherClass) {
+		return ctrl.Result{}, nil
+	}
+	status, reason, message := metav1.ConditionTrue, esv1.ReasonSecretSynced, ""
+	if err != nil {
+		status, reason, message = metav1.ConditionFalse, esv1.ReasonSecretSyncedError, fault.Message(err)
+	} else {
+		reason, message = c.success(es, out)
+	}
+	es.Status.ObservedGeneration = es.Generation
+	changed := report.Ready(&es.Status.Conditions, c.Clock.Now(), es.Generation, status, reason, message)
+	if err == nil && out.decision.Due {
+		c.record(before, es, out)
+	}
+	if out.decision.Due || err != nil {
+		c.Metrics.Synced(es.Namespace, es.Name, err)
+	}
+	c.Metrics.Condition(metrics.ExternalSecret, es.Namespace, es.Name, esv1.ConditionReady, status)
+	c.announce(es, out, err, changed)
+	if statusErr := report.Status(ctx, c.Client, before, es); statusErr != nil {
+		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
+	}
+	if err != nil {
+		return report.Retry(ctx, err, es.Spec.RefreshIntervalOrDefault())
+	}
+	return ctrl.Result{RequeueAfter: out.next()}, nil
+}
+
+// success returns the reason and message of a sync without an error.
+func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, message string) {
+	synced := plan.SyncedGeneration(es.Status.SyncedResourceVersion)
+	switch {
+	case out.held:
+		return esv1.ReasonSecretSynced, fmt.Sprintf("secret synced; generation %d is not applied, generation %d was synced: the change needs a generated value which the "+
+			"template has used up, and generators run again only on request: change annotation %s to ask for a new value", es.Generation, synced, esv1.AnnotationForceSync)
+	case !out.decision.Due && out.decision.Reason == plan.ReasonFrozen && synced != es.Generation:
+		return esv1.ReasonSecretSynced, fmt.Sprintf("secret synced; generation %d is not applied, generation %d was synced: %s", es.Generation, synced, frozenBy(&es.Spec))
+	case !out.decision.Due:
+		return settled(es)
+	case out.change.Action == apply.Delete:
+		return esv1.ReasonSecretDeleted, "secret deleted due to DeletionPolicy=Delete"
+	case out.change.Action == apply.Wait:
+		return esv1.ReasonSecretMissing, fmt.Sprintf("secret will not be created due to CreationPolicy=Merge: secret %q does not exist", es.TargetName())
+	case out.change.Retained:
+		return esv1.ReasonSecretSynced, "secret retained due to DeletionPolicy=Retain"
+	default:
+		return esv1.ReasonSecretSynced, "secret synced"
+	}
+}
+
+// settled keeps what the last sync said when it succeeded.
+func settled(es *esv1.ExternalSecret) (reason, message string) {
+	ready := meta.FindStatusCondition(es.Status.Conditions, esv1.ConditionReady)
+	if ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == es.Generation {
+		return ready.Reason, ready.Message
+	}
+	return esv1.ReasonSecretSynced, "secret synced"
+}
+
+func frozenBy(spec *esv1.ExternalSecretSpec) string {
+	if spec.RefreshPolicyOrDefault() == esv1.RefreshCreatedOnce {
+		return "refreshPolicy is CreatedOnce"
+	}
+	return "refreshInterval is 0"
+}
+
+// record writes down what was delivered. The time alone is not worth a write each time.
+func (c *Controller) record(before, es *esv1.ExternalSecret, out outcome) {
+	now := c.Clock.Now()
+	c.refreshed.Set(es, now)
+	es.Status.LastHandledForceSync = out.facts.ForceSync
+	if out.held {
+		return
+	}
+	es.Status.SyncedResourceVersion = out.facts.Version
+	es.Status.SyncedInputs = out.facts.Inputs
+	es.Status.Binding.Name = es.TargetName()
+	quiet := out.change.Action == apply.Keep && equality.Semantic.DeepEqual(before.Status, es.Status)
+	es.Status.RefreshTime = report.Stamp(es.Status.RefreshTime, now, quiet)
+}
+
+// announce records events for what happened, and for a failure when it is new.
+func (c *Controller) announce(es *esv1.ExternalSecret, out outcome, err error, changed bool) {
+	event := func(kind, reason, note string, args ...any) {
+		c.Events.Eventf(es, nil, kind, reason, "Sync", note, args...)
+	}
+	if err != nil {
+		if changed {
+			event(corev1.EventTypeWarning, "UpdateFailed", "%s", fault.Message(err))
+		}
+		return
+	}
+	switch {
+	case out.change.Action == apply.Delete:
+		event(corev1.EventTypeNormal, "Deleted", "secret deleted due to DeletionPolicy=Delete")
+	case out.change.Action == apply.Write && out.change.Create:
+		event(corev1.EventTypeNormal, "Created", "secret created")
+	case out.change.Action == apply.Write:
+		event(corev1.EventTypeNormal, "Updated", "secret updated")
+	}
+	if len(out.change.Lost) > 0 {
+		event(corev1.EventTypeWarning, "Adopted", "secret %q existed before; these keys are gone from it: %s", es.TargetName(), strings.Join(out.change.Lost, ", "))
+	}
+	for range out.orphans {
+		event(corev1.EventTypeNormal, "Deleted", "secret deleted because it was orphaned")
+	}
+	if changed {
+		for _, entry := range out.gone {
+			event(corev1.EventTypeNormal, "MissingProviderSecret", "secret does not exist at provider using %s", entry)
+		}
+	}
+}

@@ -1,0 +1,194 @@
+package externalsecret
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/pipeline/apply"
+	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
+	"github.com/sluice-operator/sluice/internal/pipeline/plan"
+	"github.com/sluice-operator/sluice/internal/pipeline/render"
+)
+
+// outcome is what one sync did.
+type outcome struct {
+	// facts and decision are what it rested on.
+	facts    plan.Facts
+	decision plan.Decision
+	// change is what was done to the target.
+	change apply.Change
+	// adopted says that the target was left with the values that it had.
+	adopted bool
+	// held says that nothing was done, because it would have taken a new generated value that nobody asked for.
+	held bool
+	// gone names sources that are absent, orphans the Secrets that were deleted because the target has another name now.
+	gone, orphans []string
+}
+
+// next is how long until the next look.
+func (o outcome) next() time.Duration {
+	if o.decision.Due {
+		return plan.After(o.facts)
+	}
+	return o.decision.Next
+}
+
+func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome, error) {
+	if err := plan.Validate(&es.Spec); err != nil {
+		return outcome{}, err
+	}
+	if m := es.Spec.Target.Manifest; m != nil {
+		return outcome{}, fault.New(fault.Unsupported, "spec.target.manifest: targets of kind %s are not supported, only Secrets are", m.Kind)
+	}
+	w, err := c.observe(ctx, es)
+	if err != nil {
+		return outcome{}, err
+	}
+	out := outcome{facts: w.facts, decision: plan.Refresh(w.facts)}
+	logf.FromContext(ctx).V(1).Info("planned", "due", out.decision.Due, "reason", out.decision.Reason, "rotate", out.decision.Rotate, "next", out.decision.Next)
+	if !out.decision.Due {
+		return out, nil
+	}
+	err = c.refresh(ctx, es, &w, &out)
+	if errors.Is(err, errHeld) {
+		out.held = true
+		return out, nil
+	}
+	return out, err
+}
+
+// refresh reads the sources and brings the target into the state that they ask for.
+func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *observed, out *outcome) error {
+	wish := apply.Wish{Owner: es, Hasher: c.Hasher}
+	adopted, err := c.adopt(ctx, es, w)
+	if err != nil {
+		return err
+	}
+	if out.adopted = adopted != nil; out.adopted {
+		wish.Desired = *adopted
+	} else {
+		values, err := c.collect(ctx, es, w, out.decision)
+		if err != nil {
+			return err
+		}
+		out.gone = values.Gone
+		wish.Empty = len(values.Data) == 0
+		done, err := c.render(ctx, es, w, values, &wish)
+		if err != nil || done {
+			return err
+		}
+	}
+	if out.change, err = apply.Diff(wish, w.target); err != nil {
+		return err
+	}
+	if err := apply.Do(ctx, c.Client, es, w.target, out.change); err != nil {
+		return err
+	}
+	out.orphans, err = apply.Orphans(ctx, c.Client, es)
+	return err
+}
+
+// adopt returns the Secret as it is, with the metadata that the object asks for, when an object that is delivered only once finds a target that holds
+// everything already: what was made once is not made again because the object is new or has lost its status. It returns nil otherwise.
+func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *observed) (*render.Desired, error) {
+	if !w.fresh || !plan.Frozen(w.facts) || w.target == nil || es.Spec.Target.CreationPolicyOrDefault() == esv1.CreateNone {
+		return nil, nil //nolint:nilnil // nothing to adopt is a value
+	}
+	keys, err := c.wantedKeys(ctx, es)
+	if err != nil {
+		return nil, err
+	}
+	data := map[string][]byte{}
+	for _, key := range keys {
+		if value, ok := w.target.Data[key]; ok {
+			data[key] = value
+		}
+	}
+	intact := w.Delivered && w.State == plan.TargetIntact
+	if intact {
+		data = w.target.Data
+	}
+	if len(data) == 0 || (len(data) < len(keys) && !intact) {
+		return nil, nil //nolint:nilnil // nothing to adopt is a value
+	}
+	in := render.Input{Values: data, Labels: es.Labels, Annotations: es.Annotations}
+	if t := es.Spec.Target.Template; t != nil {
+		in.Template = t.DeepCopy()
+		in.Template.Data, in.Template.TemplateFrom = nil, nil
+	}
+	desired, err := c.Renderer.Secret(in)
+	if err != nil {
+		// The metadata is made from values that only the sources have: they are read after all, and what the target has is kept then.
+		return nil, nil //nolint:nilerr,nilnil // see above
+	}
+	return &desired, nil
+}
+
+// wantedKeys returns the keys that the target is to have; none when only the sources can tell.
+func (c *Controller) wantedKeys(ctx context.Context, es *esv1.ExternalSecret) ([]string, error) {
+	generated := map[int][]string{}
+	for i := range es.Spec.DataFrom {
+		if source := es.Spec.DataFrom[i].SourceRef; source != nil && source.GeneratorRef != nil {
+			bound, err := c.Generators.Bind(ctx, es.Namespace, *source.GeneratorRef)
+			if err != nil {
+				return nil, fault.In(err, "spec.dataFrom[%d]", i)
+			}
+			generated[i] = bound.Keys()
+		}
+	}
+	keys, known := plan.WantedKeys(&es.Spec, generated)
+	if !known {
+		return nil, nil
+	}
+	return keys, nil
+}
+
+// render fills the wish, and reports whether the target is known to be right as it is.
+func (c *Controller) render(ctx context.Context, es *esv1.ExternalSecret, w *observed, values fetch.Values, wish *apply.Wish) (bool, error) {
+	texts, err := fetch.TemplateTexts(ctx, c.Live, es.Namespace, es.Spec.Target.Template)
+	if err != nil {
+		return false, err
+	}
+	in := render.Input{
+		Values: values.Data, Template: es.Spec.Target.Template, Texts: texts,
+		Labels: c.Renderer.Copied(es.Labels), Annotations: c.Renderer.Copied(es.Annotations),
+	}
+	if wish.InputHash, err = c.inputHash(es, in); err != nil {
+		return false, err
+	}
+	owned := es.Spec.Target.CreationPolicyOrDefault() != esv1.CreateOwner || (w.target != nil && metav1.IsControlledBy(w.target, es))
+	if w.State == plan.TargetIntact && w.InputHash == wish.InputHash && owned && !wish.Empty {
+		return true, nil
+	}
+	if wish.Desired, err = c.Renderer.Secret(in); err != nil {
+		return false, err
+	}
+	if w.fresh && plan.Frozen(w.facts) && w.target != nil {
+		for key := range wish.Desired.Data {
+			if value, ok := w.target.Data[key]; ok {
+				wish.Desired.Data[key] = value
+			}
+		}
+	}
+	return false, nil
+}
+
+// inputHash is the fingerprint of everything that the target is rendered from. Without a template the object's own labels and annotations are part of it.
+func (c *Controller) inputHash(es *esv1.ExternalSecret, in render.Input) (string, error) {
+	described := []any{es.Spec.Target, in.Texts}
+	if in.Template == nil {
+		described = append(described, in.Labels, in.Annotations)
+	}
+	text, err := json.Marshal(described)
+	if err != nil {
+		return "", fault.Wrap(fault.Unknown, err, "the template cannot be written as JSON")
+	}
+	return c.Hasher.Of([]map[string][]byte{in.Values}, string(text)), nil
+}

@@ -1,0 +1,97 @@
+package pushsecret
+
+import (
+	"context"
+
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+
+	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	"github.com/sluice-operator/sluice/internal/lease"
+	"github.com/sluice-operator/sluice/internal/metrics"
+	"github.com/sluice-operator/sluice/internal/pipeline/render"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
+	"github.com/sluice-operator/sluice/internal/stores"
+	"github.com/sluice-operator/sluice/internal/wakeup"
+)
+
+// Config is what the controller works with.
+type Config struct {
+	// Client reads PushSecrets and stores from a cache, and writes.
+	Client client.Client
+	// Live reads from the API server.
+	Live client.Reader
+	// Notices is a cache of the metadata of all Secrets and ConfigMaps.
+	Notices cache.Cache
+	// Stores opens stores.
+	Stores *stores.Pool
+	// Generators finds and runs generators.
+	Generators *lease.Runner
+	// Renderer shapes the source.
+	Renderer render.Renderer
+	// Metrics counts.
+	Metrics *metrics.Metrics
+	// Events records events.
+	Events events.EventRecorder
+	// Clock is the time.
+	Clock clock.Clock
+	// Options are those of the work queue.
+	Options controller.Options
+}
+
+// Controller pushes PushSecrets.
+type Controller struct {
+	Config
+	refreshed *report.Refreshes
+	rounds    *rounds
+}
+
+// New returns the controller.
+func New(config Config) *Controller {
+	return &Controller{Config: config, refreshed: report.NewRefreshes(), rounds: newRounds()}
+}
+
+// Name implements controllers.Controller.
+func (*Controller) Name() string { return "pushsecret" }
+
+// Register adds the controller, its index and its watches to mgr.
+func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &esv1alpha1.PushSecret{}, wakeup.Index, references); err != nil {
+		return err
+	}
+	b := ctrl.NewControllerManagedBy(mgr).
+		Named(c.Name()).
+		WithOptions(c.Options).
+		For(&esv1alpha1.PushSecret{}, wakeup.OwnChanges())
+	return wakeup.Watch(b, c.Client, &esv1alpha1.PushSecretList{}, c.Generators.Generators, c.Notices).Complete(c)
+}
+
+// Reconcile pushes one PushSecret and says in its status how that went.
+func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	started := c.Clock.Now()
+	var ps esv1alpha1.PushSecret
+	if err := c.Client.Get(ctx, req.NamespacedName, &ps); err != nil {
+		if client.IgnoreNotFound(err) == nil {
+			c.rounds.end(req.NamespacedName)
+			c.refreshed.Forget(req.NamespacedName)
+			c.Metrics.Forget(metrics.PushSecret, req.Namespace, req.Name)
+		}
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if !ps.DeletionTimestamp.IsZero() {
+		return c.finalize(ctx, &ps)
+	}
+	if err := c.guard(ctx, &ps); err != nil {
+		return ctrl.Result{}, err
+	}
+	before := ps.DeepCopy()
+	out, err := c.sync(ctx, &ps)
+	result, err := c.report(ctx, before, &ps, out, err)
+	c.Metrics.Reconciled(metrics.PushSecret, ps.Namespace, ps.Name, c.Clock.Since(started))
+	return result, err
+}

@@ -1,0 +1,204 @@
+package pushsecret
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
+	"github.com/sluice-operator/sluice/internal/pipeline/render"
+	"github.com/sluice-operator/sluice/internal/stores"
+)
+
+// target is one store with the places in it that are to be written.
+type target struct {
+	selected
+
+	session *stores.Session
+	err     error // why the store cannot be used; session is nil then
+	places  []place
+}
+
+// place is one entry and what the store has there.
+type place struct {
+	render.Entry
+
+	exists bool
+	value  []byte
+}
+
+// prepare returns the values to push and where they go. A rotation takes new values from a generator; otherwise what the stores hold is taken over.
+func (c *Controller) prepare(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, rotate bool) (render.Source, []*target, error) {
+	if ref := ps.Spec.Selector.GeneratorRef; ref != nil {
+		return c.generated(ctx, ps, w, rotate)
+	}
+	raw, err := c.secret(ctx, ps)
+	if err != nil {
+		return render.Source{}, nil, err
+	}
+	source, err := c.shaped(ctx, ps, raw)
+	if err != nil {
+		return render.Source{}, nil, err
+	}
+	targets, err := c.targets(ctx, ps, w, slices.Collect(maps.Keys(source.Data)))
+	if err != nil {
+		return render.Source{}, nil, err
+	}
+	if ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists {
+		survey(ctx, targets)
+	}
+	return source, targets, nil
+}
+
+// secret reads the source Secret from the API server.
+func (c *Controller) secret(ctx context.Context, ps *esv1alpha1.PushSecret) (render.Source, error) {
+	selector := ps.Spec.Selector.Secret
+	if selector == nil {
+		return render.Source{}, fault.New(fault.Invalid, "spec.selector must set secret or generatorRef")
+	}
+	secret, err := c.oneSecret(ctx, ps.Namespace, selector)
+	if err != nil {
+		return render.Source{}, fault.In(err, "could not get source secret")
+	}
+	source := render.Source{
+		Data: secret.Data, Type: secret.Type,
+		Labels: c.Renderer.Copied(secret.Labels), Annotations: c.Renderer.Copied(secret.Annotations),
+	}
+	return source, fault.In(render.Allowed(render.Desired{Type: source.Type, Annotations: source.Annotations}), "source secret %q", secret.Name)
+}
+
+func (c *Controller) oneSecret(ctx context.Context, namespace string, from *esv1alpha1.PushSecretSecret) (*corev1.Secret, error) {
+	if from.Selector == nil {
+		var secret corev1.Secret
+		err := c.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: from.Name}, &secret)
+		if apierrors.IsNotFound(err) {
+			return nil, fault.Wrap(fault.Invalid, errSourceGone, "secret %q does not exist in namespace %q", from.Name, namespace)
+		}
+		return &secret, unreadable(err, namespace)
+	}
+	selector, err := metav1.LabelSelectorAsSelector(from.Selector)
+	if err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "spec.selector.secret.selector is not valid")
+	}
+	var list corev1.SecretList
+	if err := c.Live.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		return nil, unreadable(err, namespace)
+	}
+	switch len(list.Items) {
+	case 0:
+		return nil, fault.Wrap(fault.Invalid, errSourceGone, "no secret in namespace %q matches %s", namespace, selector)
+	case 1:
+		return &list.Items[0], nil
+	default:
+		return nil, fault.New(fault.Unsupported, "%d secrets in namespace %q match %s: a selector that matches several is not supported", len(list.Items), namespace, selector)
+	}
+}
+
+func unreadable(err error, namespace string) error {
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsForbidden(err):
+		return fault.Wrap(fault.Denied, err, "the operator may not read secrets in namespace %q: grant it the verbs get and list on secrets there", namespace)
+	default:
+		return fault.Wrap(fault.Unavailable, err, "secrets in namespace %q could not be read", namespace)
+	}
+}
+
+// shaped applies the template. Its output joins the source's own keys.
+func (c *Controller) shaped(ctx context.Context, ps *esv1alpha1.PushSecret, raw render.Source) (render.Source, error) {
+	if ps.Spec.Template == nil {
+		return raw, nil
+	}
+	texts, err := fetch.TemplateTexts(ctx, c.Live, ps.Namespace, ps.Spec.Template)
+	if err != nil {
+		return render.Source{}, fault.In(err, "spec")
+	}
+	d, err := c.Renderer.Secret(render.Input{Values: raw.Data, Template: ps.Spec.Template, Texts: texts, KeepValues: true})
+	if err != nil {
+		return render.Source{}, fault.In(err, "spec")
+	}
+	source := render.Source{Data: d.Data, Type: raw.Type, Labels: labels.Merge(raw.Labels, d.Labels), Annotations: labels.Merge(raw.Annotations, d.Annotations)}
+	if d.Type != "" {
+		source.Type = d.Type
+	}
+	return source, nil
+}
+
+// targets opens every store and lists what goes where. keys are those of the source.
+func (c *Controller) targets(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, keys []string) ([]*target, error) {
+	all := make([]*target, 0, len(w.stores))
+	used := make([]bool, len(ps.Spec.DataTo))
+	for _, store := range w.stores {
+		t := &target{selected: store}
+		var to []esv1alpha1.PushSecretDataTo
+		for i := range ps.Spec.DataTo {
+			chosen, err := chooses(&ps.Spec.DataTo[i].StoreRef, store)
+			if err != nil {
+				return nil, fault.In(err, "spec.dataTo[%d].storeRef", i)
+			}
+			if chosen {
+				used[i] = true
+				to = append(to, ps.Spec.DataTo[i])
+			}
+		}
+		entries, err := render.Entries(&ps.Spec, to, keys, c.Renderer.Engine)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			t.places = append(t.places, place{Entry: e})
+		}
+		t.session, t.err = c.Stores.Open(ctx, ps.Namespace, store.SecretStoreRef)
+		all = append(all, t)
+	}
+	for i, found := range used {
+		if ref := ps.Spec.DataTo[i].StoreRef; !found && ref.Name != "" {
+			return nil, fault.New(fault.Invalid, "spec.dataTo[%d].storeRef names %s %q, which is not among spec.secretStoreRefs", i, ref.KindOrDefault(), ref.Name)
+		}
+	}
+	return all, nil
+}
+
+func chooses(ref *esv1alpha1.PushSecretStoreRef, store selected) (bool, error) {
+	if ref.KindOrDefault() != store.KindOrDefault() {
+		return false, nil
+	}
+	if ref.LabelSelector == nil {
+		return ref.Name == store.Name, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(ref.LabelSelector)
+	if err != nil {
+		return false, fault.Wrap(fault.Invalid, err, "labelSelector is not valid")
+	}
+	return selector.Matches(store.labels), nil
+}
+
+// survey looks at every place. A store in which one cannot be read is not used in this round.
+func survey(ctx context.Context, targets []*target) {
+	for _, t := range targets {
+		for i := range t.places {
+			if t.err != nil {
+				break
+			}
+			p := &t.places[i]
+			ref := p.Data.Match.RemoteRef
+			value, err := t.session.Read(ctx, ref.RemoteKey, ref.Property, p.Options())
+			switch {
+			case err == nil:
+				p.exists, p.value = true, value
+			case !fault.Is(err, fault.NotFound):
+				t.err = fault.In(err, "could not read remote ref %s", p.ID())
+			}
+		}
+	}
+}

@@ -1,0 +1,81 @@
+package pushsecret
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/metrics"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
+	"github.com/sluice-operator/sluice/internal/stores"
+)
+
+// report says in status, events and metrics how a sync went, and when to come again.
+func (c *Controller) report(ctx context.Context, before, ps *esv1alpha1.PushSecret, out outcome, err error) (ctrl.Result, error) {
+	if errors.Is(err, stores.ErrOtherClass) {
+		return ctrl.Result{}, nil
+	}
+	status, reason, message := verdict(ps, out, err)
+	ps.Status.ObservedGeneration = ps.Generation
+	changed := report.Ready(&ps.Status.Conditions, c.Clock.Now(), ps.Generation, status, reason, message)
+	if out.decision.Due {
+		ps.Status.SyncedPushSecrets = out.synced
+		if len(out.synced) == 0 {
+			ps.Status.SyncedPushSecrets = nil
+		}
+		if err == nil {
+			c.record(before, ps, out)
+		}
+	}
+	if changed {
+		kind := corev1.EventTypeNormal
+		if err != nil {
+			kind = corev1.EventTypeWarning
+		}
+		c.Events.Eventf(ps, nil, kind, reason, "Push", "%s", message)
+	}
+	c.Metrics.Condition(metrics.PushSecret, ps.Namespace, ps.Name, esv1.ConditionReady, status)
+	if statusErr := report.Status(ctx, c.Client, before, ps); statusErr != nil {
+		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
+	}
+	if err != nil {
+		return report.Retry(ctx, err, ps.Spec.RefreshIntervalOrDefault())
+	}
+	return ctrl.Result{RequeueAfter: out.next()}, nil
+}
+
+func verdict(ps *esv1alpha1.PushSecret, out outcome, err error) (status metav1.ConditionStatus, reason, message string) {
+	switch {
+	case err != nil:
+		return metav1.ConditionFalse, esv1alpha1.ReasonErrored, fault.Message(err)
+	case out.sourceGone:
+		return metav1.ConditionFalse, esv1alpha1.ReasonSourceDeleted, "source secret deleted; provider secrets cleaned up"
+	case out.unchanged:
+		return metav1.ConditionTrue, esv1alpha1.ReasonSynced, "PushSecret synced successfully. Existing secrets in providers unchanged."
+	}
+	ready := meta.FindStatusCondition(ps.Status.Conditions, esv1.ConditionReady)
+	settled := !out.decision.Due && ready != nil && ready.ObservedGeneration == ps.Generation
+	if settled && (ready.Status == metav1.ConditionTrue || ready.Reason == esv1alpha1.ReasonSourceDeleted) {
+		return ready.Status, ready.Reason, ready.Message
+	}
+	return metav1.ConditionTrue, esv1alpha1.ReasonSynced, "PushSecret synced successfully"
+}
+
+// record writes down what was pushed. The time alone is not worth a write each time.
+func (c *Controller) record(before, ps *esv1alpha1.PushSecret, out outcome) {
+	now := c.Clock.Now()
+	c.refreshed.Set(ps, now)
+	ps.Status.LastHandledForceSync = out.facts.ForceSync
+	ps.Status.SyncedResourceVersion = out.facts.Version
+	ps.Status.SyncedInputs = out.facts.Inputs
+	ps.Status.RefreshTime = report.Stamp(ps.Status.RefreshTime, now, equality.Semantic.DeepEqual(before.Status, ps.Status))
+}

@@ -1,0 +1,196 @@
+package pushsecret
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/pipeline/plan"
+	"github.com/sluice-operator/sluice/internal/pipeline/render"
+)
+
+// outcome is what one sync did.
+type outcome struct {
+	// facts and decision are what it rested on.
+	facts    plan.Facts
+	decision plan.Decision
+	// synced are the entries that are in the stores now, by store.
+	synced esv1alpha1.SyncedPushSecretsMap
+	// unchanged says that some value was there already and was left because of updatePolicy IfNotExists.
+	unchanged bool
+	// sourceGone says that the source Secret is gone, and with it what was pushed from it.
+	sourceGone bool
+}
+
+// next is how long until the next look.
+func (o outcome) next() time.Duration {
+	if o.decision.Due {
+		return plan.After(o.facts)
+	}
+	return o.decision.Next
+}
+
+// errSourceGone says that the source Secret does not exist.
+var errSourceGone = errors.New("the source secret does not exist")
+
+func (c *Controller) sync(ctx context.Context, ps *esv1alpha1.PushSecret) (outcome, error) {
+	out := outcome{synced: ps.Status.SyncedPushSecrets}
+	w, err := c.observe(ctx, ps)
+	if err != nil {
+		return out, err
+	}
+	generated := ps.Spec.Selector.GeneratorRef != nil
+	replaces := ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateReplace
+	out.facts, out.decision = w.facts, plan.Push(w.facts, generated, replaces)
+	logf.FromContext(ctx).V(1).Info("planned", "due", out.decision.Due, "reason", out.decision.Reason, "rotate", out.decision.Rotate, "next", out.decision.Next)
+	if !out.decision.Due {
+		return out, nil
+	}
+	err = c.deliver(ctx, ps, w, &out)
+	if errors.Is(err, errSourceGone) && ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete && len(ps.Status.SyncedPushSecrets) > 0 {
+		out.sourceGone = true
+		out.synced, err = c.prune(ctx, ps, ps.Status.SyncedPushSecrets, nil)
+	}
+	return out, err
+}
+
+// deliver brings the source into every store, and takes away what is not wanted any more. It goes on after a failure, so that one store that is
+// out of reach does not keep the value from the others.
+func (c *Controller) deliver(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, out *outcome) error {
+	source, targets, err := c.prepare(ctx, ps, w, out.decision.Rotate)
+	if err != nil {
+		return err
+	}
+	desired := esv1alpha1.SyncedPushSecretsMap{}
+	var failures []error
+	for _, t := range targets {
+		wanted := map[string]esv1alpha1.PushSecretData{}
+		for _, place := range t.places {
+			wanted[place.ID()] = place.Data
+		}
+		desired[t.id()] = wanted
+		left, err := c.push(ctx, ps, t, source, wanted)
+		out.unchanged = out.unchanged || left
+		failures = append(failures, err)
+	}
+	out.synced = merged(ps.Status.SyncedPushSecrets, desired)
+	if ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete {
+		var err error
+		out.synced, err = c.prune(ctx, ps, out.synced, desired)
+		failures = append(failures, err)
+	}
+	if err := combined(failures); err != nil {
+		return err
+	}
+	c.rounds.end(types.NamespacedName{Namespace: ps.Namespace, Name: ps.Name})
+	return nil
+}
+
+// push writes to one store, and reports whether values were left because they exist. What could not be written is taken out of wanted.
+func (c *Controller) push(ctx context.Context, ps *esv1alpha1.PushSecret, t *target, source render.Source, wanted map[string]esv1alpha1.PushSecretData) (bool, error) {
+	if t.err != nil {
+		clear(wanted)
+		return false, t.err
+	}
+	before := ps.Status.SyncedPushSecrets[t.id()]
+	var entries []render.Entry
+	left := false
+	for _, place := range t.places {
+		_, ours := before[place.ID()]
+		if place.exists && ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists {
+			left = true
+			if !ours {
+				delete(wanted, place.ID())
+			}
+			continue
+		}
+		entries = append(entries, place.Entry)
+	}
+	writes, err := render.Writes(entries, source, owner(ps), ps.Spec.UpdatePolicy == esv1alpha1.UpdateReplace)
+	if err != nil {
+		clear(wanted)
+		return left, fault.In(err, "set secret failed")
+	}
+	var failures []error
+	for _, write := range writes {
+		write.Pushed = pushedBefore(before, write.Key)
+		if err := t.session.Push(ctx, write); err != nil {
+			maps.DeleteFunc(wanted, func(_ string, d esv1alpha1.PushSecretData) bool { return d.Match.RemoteRef.RemoteKey == write.Key })
+			failures = append(failures, fault.In(err, "set secret failed: could not write remote ref %s to target secretstore %s", write.Key, t.Name))
+		}
+	}
+	return left, combined(failures)
+}
+
+// pushedBefore returns the properties of one remote key that the status says were pushed before.
+func pushedBefore(synced map[string]esv1alpha1.PushSecretData, remoteKey string) []string {
+	var properties []string
+	for _, id := range slices.Sorted(maps.Keys(synced)) {
+		ref := synced[id].Match.RemoteRef
+		switch {
+		case ref.RemoteKey != remoteKey:
+		case ref.Property == "" && synced[id].Match.SecretKey != "":
+			properties = append(properties, synced[id].Match.SecretKey)
+		default:
+			properties = append(properties, ref.Property)
+		}
+	}
+	return properties
+}
+
+// merged returns what is in the stores after a push: what was there before, and what is there now.
+func merged(before, now esv1alpha1.SyncedPushSecretsMap) esv1alpha1.SyncedPushSecretsMap {
+	all := esv1alpha1.SyncedPushSecretsMap{}
+	for _, from := range []esv1alpha1.SyncedPushSecretsMap{before, now} {
+		for store, entries := range from {
+			if all[store] == nil && len(entries) > 0 {
+				all[store] = map[string]esv1alpha1.PushSecretData{}
+			}
+			maps.Copy(all[store], entries)
+		}
+	}
+	return all
+}
+
+// combined joins errors into one. Its kind is that of the first error that waiting may mend, else of the first.
+func combined(all []error) error {
+	var messages []string
+	var first *fault.Error
+	for _, err := range all {
+		if err == nil {
+			continue
+		}
+		messages = append(messages, fault.Message(err))
+		kind := fault.KindOf(err)
+		waits := kind != fault.Invalid && kind != fault.Conflict && kind != fault.Unsupported
+		if first == nil || (waits && (first.Kind == fault.Invalid || first.Kind == fault.Conflict || first.Kind == fault.Unsupported)) {
+			first = &fault.Error{Kind: kind, RetryAfter: fault.RetryAfter(err), Cause: err}
+		}
+	}
+	if first == nil {
+		return nil
+	}
+	first.Message = strings.Join(messages, "; ")
+	return first
+}
+
+// owner returns the field manager under which a PushSecret writes. It is short enough for the API server and for no two PushSecrets the same.
+func owner(ps metav1.Object) string {
+	if name := esv1alpha1.FieldManagerPrefix + ps.GetNamespace() + "/" + ps.GetName(); len(name) <= maxFieldManager {
+		return name
+	}
+	return esv1alpha1.FieldManagerPrefix + "sha3/" + plan.Digest(ps.GetNamespace()+"/"+ps.GetName())
+}
+
+// maxFieldManager is the longest field manager that an API server accepts.
+const maxFieldManager = 128

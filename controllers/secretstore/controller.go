@@ -1,0 +1,166 @@
+package secretstore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/metrics"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
+	"github.com/sluice-operator/sluice/internal/stores"
+	"github.com/sluice-operator/sluice/providers"
+)
+
+// Config is what the controller works with.
+type Config struct {
+	// Client reads stores from a cache and writes their status.
+	Client client.Client
+	// Stores opens stores.
+	Stores *stores.Pool
+	// Interval is the time between two checks of a store that names none.
+	Interval time.Duration
+	// Metrics counts.
+	Metrics *metrics.Metrics
+	// Events records events.
+	Events events.EventRecorder
+	// Clock is the time.
+	Clock clock.Clock
+	// Options are those of the work queue.
+	Options controller.Options
+}
+
+// store is a SecretStore or a ClusterSecretStore.
+type store interface {
+	client.Object
+	esv1.GenericStore
+}
+
+// Controller checks the stores of one kind.
+type Controller struct {
+	Config
+	name   string
+	metric metrics.Kind
+	empty  func() store
+}
+
+// NewNamespaced returns the controller of SecretStores.
+func NewNamespaced(config Config) *Controller {
+	return &Controller{Config: config, name: "secretstore", metric: metrics.SecretStore, empty: func() store { return &esv1.SecretStore{} }}
+}
+
+// NewCluster returns the controller of ClusterSecretStores.
+func NewCluster(config Config) *Controller {
+	return &Controller{Config: config, name: "clustersecretstore", metric: metrics.ClusterSecretStore, empty: func() store { return &esv1.ClusterSecretStore{} }}
+}
+
+// Name implements controllers.Controller.
+func (c *Controller) Name() string { return c.name }
+
+// Register adds the controller to mgr.
+func (c *Controller) Register(_ context.Context, mgr manager.Manager) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named(c.name).
+		WithOptions(c.Options).
+		For(c.empty(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Complete(c)
+}
+
+// Reconcile checks one store.
+func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	started := c.Clock.Now()
+	object := c.empty()
+	if err := c.Client.Get(ctx, req.NamespacedName, object); err != nil {
+		c.Metrics.Forget(c.metric, req.Namespace, req.Name)
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	before, ok := object.DeepCopyObject().(store)
+	if !ok || !object.GetDeletionTimestamp().IsZero() {
+		return ctrl.Result{}, nil
+	}
+	interval, err := refreshInterval(object.StoreSpec().RefreshInterval, c.Interval)
+	if err == nil {
+		err = c.check(ctx, object)
+	}
+	if errors.Is(err, stores.ErrOtherClass) {
+		return ctrl.Result{}, nil
+	}
+	c.report(object, err)
+	if statusErr := report.Status(ctx, c.Client, before, object); statusErr != nil {
+		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
+	}
+	c.Metrics.Reconciled(c.metric, req.Namespace, req.Name, c.Clock.Since(started))
+	if err != nil {
+		// What a store refers to is not watched, and neither are its rights: a store that is not ready is tried again at growing distances, whatever the cause.
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: interval}, nil
+}
+
+// check opens the store and asks it whether it can be used. A store with credentials in the namespace of its users cannot be asked, and is taken to be usable.
+func (c *Controller) check(ctx context.Context, object store) error {
+	session, err := c.Stores.OpenStore(ctx, object)
+	if err != nil {
+		if errors.Is(err, providers.ErrNeedsConsumer) {
+			return nil
+		}
+		return fault.In(err, "unable to create client")
+	}
+	object.StoreStatus().Capabilities = session.Capabilities()
+	if err := session.Check(ctx); err != nil && !errors.Is(err, providers.ErrNeedsConsumer) {
+		return fault.In(err, "unable to validate store")
+	}
+	return nil
+}
+
+func (c *Controller) report(object store, err error) {
+	state, reason, message := metav1.ConditionTrue, esv1.ReasonStoreValid, "store validated"
+	kind := corev1.EventTypeNormal
+	if err != nil {
+		state, reason, message = metav1.ConditionFalse, esv1.ReasonInvalidProviderConfig, fault.Message(err)
+		kind = corev1.EventTypeWarning
+	}
+	status := object.StoreStatus()
+	status.ObservedGeneration = object.GetGeneration()
+	if report.Ready(&status.Conditions, c.Clock.Now(), object.GetGeneration(), state, reason, message) {
+		c.Events.Eventf(object, nil, kind, reason, "Check", "%s", message)
+	}
+	c.Metrics.Condition(c.metric, object.GetNamespace(), object.GetName(), esv1.ConditionReady, state)
+}
+
+// refreshInterval returns the interval of a store: seconds or a duration. Zero and nothing mean the default.
+func refreshInterval(written *intstr.IntOrString, otherwise time.Duration) (time.Duration, error) {
+	if written == nil {
+		return otherwise, nil
+	}
+	interval := time.Duration(written.IntVal) * time.Second
+	if written.Type == intstr.String {
+		parsed, err := time.ParseDuration(strings.TrimSpace(written.StrVal))
+		if err != nil {
+			return 0, fault.Wrap(fault.Invalid, err, "spec.refreshInterval %q is neither a number of seconds nor a duration such as 5m", written.StrVal)
+		}
+		interval = parsed
+	}
+	if interval < 0 {
+		return 0, fault.New(fault.Invalid, "spec.refreshInterval %s must not be negative", written.String())
+	}
+	if interval == 0 {
+		return otherwise, nil
+	}
+	return interval, nil
+}

@@ -1,0 +1,93 @@
+package credentials
+
+import (
+	"context"
+	"fmt"
+
+	authenticationv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/ptr"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
+	"github.com/sluice-operator/sluice/generators"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/providers"
+)
+
+// tokenSeconds is the lifetime that is asked for when a token is requested.
+const tokenSeconds = 3600
+
+var (
+	_ providers.Resolver  = (*Resolver)(nil)
+	_ generators.Resolver = (*Resolver)(nil)
+)
+
+// Resolver resolves the references of one referrer. It is safe for concurrent use and keeps nothing: every call reads anew.
+//
+// What is missing is fault.Invalid and never fault.NotFound, which is kept for secrets that are absent from a store. A right that the
+// operator lacks is fault.Denied and names the verb.
+type Resolver struct {
+	service  *Service
+	referrer Referrer
+}
+
+// SecretKey returns the value of one key of a Secret.
+func (r *Resolver) SecretKey(ctx context.Context, ref metametav1.SecretKeySelector) ([]byte, error) {
+	if ref.Name == "" || ref.Key == "" {
+		return nil, fault.New(fault.Invalid, "a reference to a secret (name %q, key %q) needs a name and a key", ref.Name, ref.Key)
+	}
+	namespace, err := r.referrer.namespace(ref.Namespace, fmt.Sprintf("secret %q", ref.Name))
+	if err != nil {
+		return nil, err
+	}
+	return r.secretKey(ctx, namespace, ref.Name, ref.Key)
+}
+
+// ServiceAccountToken requests a token of a ServiceAccount for one hour.
+func (r *Resolver) ServiceAccountToken(ctx context.Context, ref metametav1.ServiceAccountSelector) (providers.Token, error) {
+	if ref.Name == "" {
+		return providers.Token{}, fault.New(fault.Invalid, "a reference to a service account needs a name")
+	}
+	namespace, err := r.referrer.namespace(ref.Namespace, fmt.Sprintf("service account %q", ref.Name))
+	if err != nil {
+		return providers.Token{}, err
+	}
+	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: ref.Name}}
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
+		Audiences:         ref.Audiences,
+		ExpirationSeconds: ptr.To(int64(tokenSeconds)),
+	}}
+	if err := r.service.tokens.SubResource("token").Create(ctx, account, request); err != nil {
+		return providers.Token{}, apiFault(err, access{"create", "serviceaccounts/token", "service account", account})
+	}
+	return providers.Token{Value: request.Status.Token, ExpiresAt: request.Status.ExpirationTimestamp.Time}, nil
+}
+
+func (r *Resolver) secretKey(ctx context.Context, namespace, name, key string) ([]byte, error) {
+	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	if err := r.service.reader.Get(ctx, client.ObjectKeyFromObject(secret), secret); err != nil {
+		return nil, apiFault(err, access{"get", "secrets", "secret", secret})
+	}
+	return valueOf(secret.Data, "secret", namespace, name, key)
+}
+
+func (r *Resolver) configMapKey(ctx context.Context, namespace, name, key string) ([]byte, error) {
+	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+	if err := r.service.reader.Get(ctx, client.ObjectKeyFromObject(configMap), configMap); err != nil {
+		return nil, apiFault(err, access{"get", "configmaps", "config map", configMap})
+	}
+	if text, ok := configMap.Data[key]; ok {
+		return []byte(text), nil
+	}
+	return valueOf(configMap.BinaryData, "config map", namespace, name, key)
+}
+
+func valueOf(data map[string][]byte, noun, namespace, name, key string) ([]byte, error) {
+	value, ok := data[key]
+	if !ok {
+		return nil, fault.New(fault.Invalid, "%s %q has no key %q", noun, namespace+"/"+name, key)
+	}
+	return value, nil
+}

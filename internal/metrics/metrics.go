@@ -1,0 +1,110 @@
+package metrics
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Kind is the kind of an object, as it begins the names of its metrics.
+type Kind string
+
+// The kinds that have metrics.
+const (
+	ExternalSecret     Kind = "externalsecret"
+	PushSecret         Kind = "pushsecret"
+	SecretStore        Kind = "secretstore"
+	ClusterSecretStore Kind = "clustersecretstore"
+)
+
+// conditionDeleted stands in for the conditions of an ExternalSecret that is gone. No object ever carries it.
+const conditionDeleted = "Deleted"
+
+// Metrics are all metrics of the operator. They are safe for concurrent use.
+type Metrics struct {
+	syncCalls, syncErrors, apiCalls *prometheus.CounterVec
+	conditions, durations           map[Kind]*prometheus.GaugeVec
+}
+
+// New registers all metrics with reg. An error means that one of their names is taken.
+func New(reg prometheus.Registerer) (*Metrics, error) {
+	object := []string{"name", "namespace"}
+	m := &Metrics{
+		syncCalls:  counter("externalsecret_sync_calls_total", "Syncs of the ExternalSecret.", object...),
+		syncErrors: counter("externalsecret_sync_calls_error", "Syncs of the ExternalSecret that failed.", object...),
+		apiCalls: counter("externalsecret_provider_api_calls_count", "Calls to the system behind a store.",
+			"provider", "call", "status"),
+		conditions: map[Kind]*prometheus.GaugeVec{},
+		durations:  map[Kind]*prometheus.GaugeVec{},
+	}
+	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls}
+	for _, kind := range []Kind{ExternalSecret, PushSecret, SecretStore, ClusterSecretStore} {
+		m.conditions[kind] = gauge(kind, "status_condition", "1 for the status that the condition has, else 0.", append(object, "condition", "status")...)
+		m.durations[kind] = gauge(kind, "reconcile_duration", "Duration of the last reconciliation in nanoseconds.", object...)
+		all = append(all, m.conditions[kind], m.durations[kind])
+	}
+	for _, collector := range all {
+		if err := reg.Register(collector); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return m, nil
+}
+
+// Synced counts one sync of an ExternalSecret, and one error when err is not nil.
+func (m *Metrics) Synced(namespace, name string, err error) {
+	m.syncCalls.WithLabelValues(name, namespace).Inc()
+	if err != nil {
+		m.syncErrors.WithLabelValues(name, namespace).Inc()
+	}
+}
+
+// Condition records the status of a condition of an object; namespace is empty for a cluster-scoped one. An unknown status is neither True
+// nor False.
+func (m *Metrics) Condition(kind Kind, namespace, name, condition string, status metav1.ConditionStatus) {
+	gauge := m.conditions[kind]
+	gauge.DeletePartialMatch(prometheus.Labels{"name": name, "namespace": namespace, "condition": conditionDeleted})
+	for _, s := range []metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse} {
+		value := 0.0
+		if s == status {
+			value = 1
+		}
+		gauge.WithLabelValues(name, namespace, condition, string(s)).Set(value)
+	}
+}
+
+// Reconciled records how long the last reconciliation of an object took; namespace is empty for a cluster-scoped one.
+func (m *Metrics) Reconciled(kind Kind, namespace, name string, d time.Duration) {
+	m.durations[kind].WithLabelValues(name, namespace).Set(float64(d.Nanoseconds()))
+}
+
+// ProviderCall counts one call to the system behind a store; err is how it ended.
+func (m *Metrics) ProviderCall(provider, call string, err error) {
+	status := "success"
+	if err != nil {
+		status = "error"
+	}
+	m.apiCalls.WithLabelValues(provider, call, status).Inc()
+}
+
+// Forget removes the metrics of an object that is gone. Of an ExternalSecret one stays that says so, which dashboards of this API rely on.
+func (m *Metrics) Forget(kind Kind, namespace, name string) {
+	labels := prometheus.Labels{"name": name, "namespace": namespace}
+	m.conditions[kind].DeletePartialMatch(labels)
+	m.durations[kind].Delete(labels)
+	if kind == ExternalSecret {
+		m.syncCalls.Delete(labels)
+		m.syncErrors.Delete(labels)
+		m.conditions[kind].WithLabelValues(name, namespace, conditionDeleted, string(metav1.ConditionFalse)).Set(1)
+	}
+}
+
+func counter(name, help string, labels ...string) *prometheus.CounterVec {
+	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+}
+
+func gauge(kind Kind, name, help string, labels ...string) *prometheus.GaugeVec {
+	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: string(kind) + "_" + name, Help: help}, labels)
+}

@@ -1,0 +1,2 @@
+// Package operator puts the parts together and runs them: options, caches, clients, controllers.
+package operator

@@ -1,0 +1,153 @@
+package operator
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/manager"
+	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/sluice-operator/sluice/apis"
+	"github.com/sluice-operator/sluice/controllers"
+	"github.com/sluice-operator/sluice/internal/catalog"
+	"github.com/sluice-operator/sluice/internal/metrics"
+)
+
+// Scheme returns a scheme of our kinds and Kubernetes' own.
+func Scheme() (*runtime.Scheme, error) {
+	scheme := runtime.NewScheme()
+	builder := runtime.NewSchemeBuilder(clientgoscheme.AddToScheme, apis.AddToScheme)
+	if err := builder.AddToScheme(scheme); err != nil {
+		return nil, fmt.Errorf("build the scheme: %w", err)
+	}
+	return scheme, nil
+}
+
+// Run runs the operator against the API server of config until ctx ends.
+func Run(ctx context.Context, config *rest.Config, o Options) error {
+	mgr, err := New(ctx, config, o)
+	if err != nil {
+		return err
+	}
+	if err := mgr.Start(ctx); err != nil {
+		return fmt.Errorf("run: %w", err)
+	}
+	return nil
+}
+
+// New returns a manager with every controller registered, ready to be started.
+func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, error) {
+	config = rest.CopyConfig(config)
+	config.QPS, config.Burst = float32(o.ClientQPS), o.ClientBurst
+	if o.ClientQPS <= 0 {
+		config.QPS = -1
+	}
+	scheme, err := Scheme()
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(config, managerOptions(scheme, o))
+	if err != nil {
+		return nil, fmt.Errorf("make the manager: %w", err)
+	}
+	deps, err := dependencies(ctx, mgr, config, scheme, o)
+	if err != nil {
+		return nil, err
+	}
+	for _, c := range controllers.All(deps) {
+		if err := c.Register(ctx, mgr); err != nil {
+			return nil, fmt.Errorf("register controller %s: %w", c.Name(), err)
+		}
+	}
+	return mgr, probes(mgr)
+}
+
+func managerOptions(scheme *runtime.Scheme, o Options) ctrl.Options {
+	e := o.LeaderElection
+	readYourWrites := true
+	return ctrl.Options{
+		Scheme: scheme,
+		Cache:  mainCache(o.Namespace),
+		// A controller that reads its own write back from a stale cache would do its work twice, and a generator must not run twice.
+		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &readYourWrites}},
+		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddr},
+		HealthProbeBindAddress:        o.LiveAddr,
+		LeaderElection:                e.Enabled,
+		LeaderElectionID:              e.ID,
+		LeaderElectionNamespace:       o.OperatorNamespace,
+		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 &e.LeaseDuration,
+		RenewDeadline:                 &e.RenewDeadline,
+		RetryPeriod:                   &e.RetryPeriod,
+	}
+}
+
+func dependencies(ctx context.Context, mgr manager.Manager, config *rest.Config, scheme *runtime.Scheme, o Options) (controllers.Deps, error) {
+	noticed, err := newNotices(config, scheme, o.Namespace)
+	if err != nil {
+		return controllers.Deps{}, err
+	}
+	if err := mgr.Add(noticed); err != nil {
+		return controllers.Deps{}, fmt.Errorf("add the cache of metadata: %w", err)
+	}
+	providerRegistry, err := catalog.Providers(config)
+	if err != nil {
+		return controllers.Deps{}, err
+	}
+	generatorRegistry, err := catalog.Generators()
+	if err != nil {
+		return controllers.Deps{}, err
+	}
+	measured, err := metrics.New(runtimemetrics.Registry)
+	if err != nil {
+		return controllers.Deps{}, err
+	}
+	direct, err := client.New(config, client.Options{Scheme: scheme})
+	if err != nil {
+		return controllers.Deps{}, fmt.Errorf("make the client: %w", err)
+	}
+	return controllers.Deps{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Notices: noticed,
+		Recorder:  func(source string) events.EventRecorder { return mgr.GetEventRecorder(source) },
+		Providers: providerRegistry, Generators: generatorRegistry,
+		Engine: o.engine(), Hasher: hasher(ctx, direct, o.OperatorNamespace), Metrics: measured,
+		HTTP: transports(), Clock: clock.RealClock{},
+		Class: o.Class, Concurrency: o.Concurrency, StoreInterval: o.StoreInterval, FloodGate: o.FloodGate,
+		NeverCopied: o.neverCopied(), ClusterStores: o.ClusterStores, Stores: o.Stores, PushSecrets: o.PushSecrets,
+	}, nil
+}
+
+// transports returns a function that gives every client with the system's TLS settings the same transport, and the others one of their own.
+func transports() func(*tls.Config) http.RoundTripper {
+	shared := http.DefaultTransport
+	return func(settings *tls.Config) http.RoundTripper {
+		standard, ok := shared.(*http.Transport)
+		if settings == nil || !ok {
+			return shared
+		}
+		own := standard.Clone()
+		own.TLSClientConfig = settings
+		return own
+	}
+}
+
+func probes(mgr manager.Manager) error {
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add the health check: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("add the readiness check: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,90 @@
+package operator
+
+import (
+	"flag"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/sluice-operator/sluice/internal/stores"
+	"github.com/sluice-operator/sluice/templates"
+)
+
+// Options are what a user can set. The flags have the names that users of the External Secrets API know, where there are such.
+type Options struct {
+	MetricsAddr, LiveAddr string
+	Class                 string
+	Namespace             string
+	OperatorNamespace     string
+	Concurrency           int
+	ClientQPS             float64
+	ClientBurst           int
+	StoreInterval         time.Duration
+	FloodGate             bool
+	Stores                bool
+	ClusterStores         bool
+	PushSecrets           bool
+	LeaderElection        LeaderElection
+	LeftDelimiter         string
+	RightDelimiter        string
+	NeverCopied           string
+}
+
+// LeaderElection says whether one of several replicas works at a time, and how fast another one takes over.
+type LeaderElection struct {
+	Enabled                                   bool
+	ID                                        string
+	LeaseDuration, RenewDeadline, RetryPeriod time.Duration
+}
+
+const (
+	defaultNamespace = "sluice-system"
+	namespaceFile    = "/var/run/secrets/kubernetes.io/serviceaccount/namespace"
+)
+
+// Bind adds a flag for every option to fs, with its default.
+func (o *Options) Bind(fs *flag.FlagSet) {
+	fs.StringVar(&o.MetricsAddr, "metrics-addr", ":8080", "The address on which metrics are served; 0 turns them off.")
+	fs.StringVar(&o.LiveAddr, "live-addr", ":8082", "The address on which /healthz and /readyz are served; 0 turns them off.")
+	fs.StringVar(&o.Class, "controller-class", stores.DefaultClass, "The controller class: stores and generators of another class are left alone.")
+	fs.StringVar(&o.Namespace, "namespace", "", "The only namespace to work in; all when empty.")
+	fs.StringVar(&o.OperatorNamespace, "operator-namespace", ownNamespace(),
+		"The namespace of the operator itself: its leader election and the key of its fingerprints live there.")
+	fs.IntVar(&o.Concurrency, "concurrent", 4, "How many objects each controller works on at a time.")
+	fs.Float64Var(&o.ClientQPS, "client-qps", 0, "The most requests a second to the API server; 0 leaves limiting to the API server.")
+	fs.IntVar(&o.ClientBurst, "client-burst", 100, "How many requests may exceed client-qps at once.")
+	fs.DurationVar(&o.StoreInterval, "store-requeue-interval", 5*time.Minute, "The time between two checks of a store that names none.")
+	fs.BoolVar(&o.FloodGate, "enable-flood-gate", true, "Do not read from stores that are not Ready.")
+	fs.BoolVar(&o.Stores, "enable-secret-store-reconciler", true, "Check SecretStores.")
+	fs.BoolVar(&o.ClusterStores, "enable-cluster-store-reconciler", true, "Check ClusterSecretStores.")
+	fs.BoolVar(&o.PushSecrets, "enable-push-secret-reconciler", true, "Push PushSecrets.")
+	fs.BoolVar(&o.LeaderElection.Enabled, "enable-leader-election", false, "Let one of several replicas work at a time.")
+	fs.StringVar(&o.LeaderElection.ID, "leader-election-id", "external-secrets-controller", "The name of the lease.")
+	fs.DurationVar(&o.LeaderElection.LeaseDuration, "leader-election-lease-duration", 15*time.Second, "How long a replica that is silent stays leader.")
+	fs.DurationVar(&o.LeaderElection.RenewDeadline, "leader-election-renew-deadline", 10*time.Second, "How long the leader tries to renew its lease before it gives up.")
+	fs.DurationVar(&o.LeaderElection.RetryPeriod, "leader-election-retry-period", 2*time.Second, "The time between two tries.")
+	fs.StringVar(&o.LeftDelimiter, "template-left-delimiter", "{{", "What opens an action in a template.")
+	fs.StringVar(&o.RightDelimiter, "template-right-delimiter", "}}", "What closes an action in a template.")
+	fs.StringVar(&o.NeverCopied, "never-copied-metadata", "",
+		"Comma-separated prefixes of labels and annotations that are not copied to what is made from an object, beside those of Argo CD, Flux, Helm and kubectl.")
+}
+
+// engine returns the template engine that the options describe.
+func (o *Options) engine() *templates.Engine {
+	return templates.New(templates.WithDelimiters(o.LeftDelimiter, o.RightDelimiter))
+}
+
+func (o *Options) neverCopied() []string {
+	return strings.FieldsFunc(o.NeverCopied, func(r rune) bool { return r == ',' })
+}
+
+// ownNamespace returns the namespace of the pod that this process runs in, or the usual one.
+func ownNamespace() string {
+	if namespace := os.Getenv("POD_NAMESPACE"); namespace != "" {
+		return namespace
+	}
+	if namespace, err := os.ReadFile(namespaceFile); err == nil {
+		return strings.TrimSpace(string(namespace))
+	}
+	return defaultNamespace
+}

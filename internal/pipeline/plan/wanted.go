@@ -1,0 +1,73 @@
+package plan
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+)
+
+// WantedKeys returns the keys that the target of spec has, and whether that is known without reading any source. generated are the keys of each generator in
+// dataFrom by its index, nil for one that cannot tell.
+func WantedKeys(spec *esv1.ExternalSecretSpec, generated map[int][]string) ([]string, bool) {
+	t := spec.Target.Template
+	var keys []string
+	if t != nil {
+		if len(t.TemplateFrom) > 0 {
+			return nil, false
+		}
+		for key := range t.Data {
+			keys = append(keys, key)
+		}
+		if len(t.Data) > 0 && t.MergePolicyOrDefault() == esv1.MergePolicyReplace {
+			return keys, true
+		}
+	}
+	for i := range spec.Data {
+		keys = append(keys, spec.Data[i].SecretKey)
+	}
+	for i := range spec.DataFrom {
+		if generated[i] == nil || len(spec.DataFrom[i].Rewrite) > 0 {
+			return nil, false
+		}
+		keys = append(keys, generated[i]...)
+	}
+	return keys, true
+}
+
+// plainVariable is what stands between the delimiters of a template that is one variable and nothing else.
+var plainVariable = regexp.MustCompile(`^-?\s*\.([A-Za-z_][A-Za-z0-9_]*)\s*-?$`)
+
+// Carrier returns the key of the target under which the fetched value called name stands unchanged, and false when there is none: then a template has
+// used the value up, and it cannot be had back from the target.
+func Carrier(spec *esv1.ExternalSecretSpec, name string) (string, bool) {
+	t := spec.Target.Template
+	if t == nil {
+		return name, true
+	}
+	left, right := "{{", "}}"
+	if t.Delimiters != nil {
+		left, right = t.Delimiters.Left, t.Delimiters.Right
+	}
+	for _, key := range slices.Sorted(maps.Keys(t.Data)) {
+		if variable(t.Data[key], left, right) == name {
+			return key, true
+		}
+	}
+	_, replaced := t.Data[name]
+	kept := t.MergePolicyOrDefault() == esv1.MergePolicyMerge || (len(t.Data) == 0 && len(t.TemplateFrom) == 0)
+	return name, kept && !replaced && len(t.TemplateFrom) == 0
+}
+
+// variable returns the name of the one variable that text consists of; empty when there is more to it.
+func variable(text, left, right string) string {
+	inner, opened := strings.CutPrefix(strings.TrimSpace(text), left)
+	inner, closed := strings.CutSuffix(inner, right)
+	match := plainVariable.FindStringSubmatch(strings.TrimSpace(inner))
+	if !opened || !closed || match == nil {
+		return ""
+	}
+	return match[1]
+}

@@ -1,0 +1,181 @@
+package stores
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/providers"
+)
+
+// Session is one use of a store, usually one reconciliation long. It reads each secret once and answers from memory afterwards, so that
+// everything taken from one secret is of one version. It is safe for concurrent use; what it returns is to be read only. All its errors are
+// faults that name the store, and fault.NotFound means that a secret, or a property in it, is certainly absent.
+type Session struct {
+	pool     *Pool
+	name     providers.Store
+	spec     *esv1.SecretStoreSpec
+	provider providers.Provider
+	retry    retries
+	key      key
+
+	mu   sync.Mutex
+	memo map[providers.Ref]*memo
+}
+
+// memo is the secret of one Ref. Its mutex makes concurrent readers of one secret wait for the first.
+type memo struct {
+	mu     sync.Mutex
+	known  bool
+	secret providers.Secret
+	err    error
+}
+
+// Store names the store.
+func (s *Session) Store() providers.Store { return s.name }
+
+// Capabilities returns what can be done with the store.
+func (s *Session) Capabilities() esv1.SecretStoreCapabilities { return s.provider.Capabilities() }
+
+// Check returns nil when the store is usable, also for a provider that has no check beyond being opened. A fault.Unavailable error says
+// that this could not be found out.
+func (s *Session) Check(ctx context.Context) error {
+	return s.call(ctx, func(ctx context.Context, c providers.Client) error {
+		checker, ok := c.(providers.Checker)
+		if !ok {
+			return nil
+		}
+		return checker.Check(ctx)
+	})
+}
+
+// Push writes to one secret.
+func (s *Session) Push(ctx context.Context, w providers.Write) error {
+	if err := checkSizes(w.Key, w.Fields); err != nil {
+		return s.in(err)
+	}
+	defer s.forget(w.Key)
+	return s.call(ctx, func(ctx context.Context, c providers.Client) error {
+		writer, ok := c.(providers.Writer)
+		if !ok {
+			return s.unsupported("be written to")
+		}
+		return writer.Put(ctx, w)
+	})
+}
+
+// Delete removes what was pushed to one secret. What is absent already is no error.
+func (s *Session) Delete(ctx context.Context, r providers.Removal) error {
+	defer s.forget(r.Key)
+	return s.call(ctx, func(ctx context.Context, c providers.Client) error {
+		writer, ok := c.(providers.Writer)
+		if !ok {
+			return s.unsupported("be deleted from")
+		}
+		return writer.Delete(ctx, r)
+	})
+}
+
+// Read returns what a Push of the same key, property and options would change: the value of one field, or all of the secret when property
+// is empty. It is read anew each time. Property is a name here and never a path.
+func (s *Session) Read(ctx context.Context, key, property string, options json.RawMessage) ([]byte, error) {
+	secret, err := s.fetch(ctx, providers.Ref{Key: key}, options)
+	if err != nil {
+		return nil, err
+	}
+	value, err := exact(secret, key, property)
+	return value, s.in(err)
+}
+
+// read returns the secret of ref, from the store the first time. Only what is certain is remembered: a secret, or its absence.
+func (s *Session) read(ctx context.Context, ref providers.Ref) (providers.Secret, error) {
+	s.mu.Lock()
+	m := s.memo[ref]
+	if m == nil {
+		m = &memo{}
+		s.memo[ref] = m
+	}
+	s.mu.Unlock()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if !m.known {
+		m.secret, m.err = s.fetch(ctx, ref, nil)
+		m.known = m.err == nil || fault.Is(m.err, fault.NotFound)
+	}
+	return m.secret, m.err
+}
+
+func (s *Session) forget(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for ref := range s.memo {
+		if ref.Key == key {
+			delete(s.memo, ref)
+		}
+	}
+}
+
+func (s *Session) fetch(ctx context.Context, ref providers.Ref, options json.RawMessage) (secret providers.Secret, err error) {
+	err = s.call(ctx, func(ctx context.Context, c providers.Client) error {
+		if locator, ok := c.(providers.Locator); ok && options != nil {
+			secret, err = locator.GetAt(ctx, ref, options)
+			return err
+		}
+		reader, ok := c.(providers.Reader)
+		if !ok {
+			return s.unsupported("be read")
+		}
+		secret, err = reader.Get(ctx, ref)
+		return err
+	})
+	if err == nil {
+		err = s.in(checkSecret(ref.Key, secret))
+	}
+	return secret, err
+}
+
+// call runs op with the store's client, and again where the store's spec asks for retries.
+func (s *Session) call(ctx context.Context, op func(context.Context, providers.Client) error) error {
+	return s.in(s.retry.run(ctx, s.pool.config.Clock, func() error {
+		e, err := s.pool.acquire(ctx, s)
+		if err != nil {
+			return notAbsent(classify(err))
+		}
+		defer s.pool.release(e)
+		err = classify(op(ctx, e.client))
+		s.pool.judge(s.key, e, err)
+		return err
+	}))
+}
+
+// classify gives a kind to errors of the context, which clients pass on as they are.
+func classify(err error) error {
+	var known *fault.Error
+	switch {
+	case err == nil || errors.As(err, &known):
+		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		return fault.Wrap(fault.Unavailable, err, "the store did not answer in time")
+	case errors.Is(err, context.Canceled):
+		return fault.Wrap(fault.Unavailable, err, "the call was cancelled")
+	}
+	return err
+}
+
+// notAbsent makes a failure to open a store one that nobody takes for an absent secret.
+func notAbsent(err error) error {
+	if fault.Is(err, fault.NotFound) {
+		return fault.Wrap(fault.Invalid, err, "%s", fault.Message(err))
+	}
+	return err
+}
+
+// in names the store in front of an error. The text of an error without a kind is kept out of the message.
+func (s *Session) in(err error) error { return fault.In(err, "%s %q", s.name.Kind, s.name.Name) }
+
+func (s *Session) unsupported(ability string) error {
+	return fault.New(fault.Unsupported, "stores of provider %s cannot %s", s.provider.Name(), ability)
+}

@@ -1,0 +1,55 @@
+package kubernetes
+
+import (
+	"context"
+	"slices"
+
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"github.com/sluice-operator/sluice/internal/fault"
+)
+
+// Check implements providers.Checker: the store is usable when its identity may get Secrets in its namespace, or at least one of them by
+// name. The rules that the server lists may be incomplete, so that it is asked directly before the answer is no.
+func (c *client) Check(ctx context.Context) error {
+	rules := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: c.namespace}}
+	err := c.review(ctx, callRules, "selfsubjectrulesreviews", func(ctx context.Context) (err error) {
+		rules, err = c.reviews.SelfSubjectRulesReviews().Create(ctx, rules, metav1.CreateOptions{})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if slices.ContainsFunc(rules.Status.ResourceRules, maySeeSecrets) {
+		return nil
+	}
+	access := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: c.namespace, Verb: "get", Resource: "secrets"},
+	}}
+	err = c.review(ctx, callAccess, "selfsubjectaccessreviews", func(ctx context.Context) (err error) {
+		access, err = c.reviews.SelfSubjectAccessReviews().Create(ctx, access, metav1.CreateOptions{})
+		return err
+	})
+	if err != nil || access.Status.Allowed {
+		return err
+	}
+	return fault.New(fault.Denied, "the store's identity may not get secrets in namespace %q: grant it the verb %q", c.namespace, "get")
+}
+
+// review makes one review. An identity that may not ask about itself may have every right that it needs: that is not found out then.
+func (c *client) review(ctx context.Context, call, resource string, f func(context.Context) error) error {
+	err := c.do(ctx, operation{call: call, verb: "create", resource: resource}, f)
+	if apierrors.IsForbidden(err) {
+		return fault.Wrap(fault.Unavailable, err, "could not verify the rights of the store's identity: %s", fault.Message(err))
+	}
+	return err
+}
+
+func maySeeSecrets(rule authorizationv1.ResourceRule) bool {
+	has := func(list []string, value string) bool {
+		return slices.Contains(list, value) || slices.Contains(list, "*")
+	}
+	return has(rule.Verbs, "get") && has(rule.Resources, "secrets") && (len(rule.APIGroups) == 0 || has(rule.APIGroups, ""))
+}

@@ -1,0 +1,132 @@
+package providertest
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+	"strconv"
+
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/providers"
+)
+
+// whole is the name of a field that stands for the value as a whole.
+const whole = ""
+
+// record is one secret in a Memory.
+type record struct {
+	fields              map[string]field
+	labels, annotations map[string]string
+	version             int
+	// ours says that a write created the record, so that it goes with its last field.
+	ours bool
+}
+
+type field struct {
+	value  []byte
+	owners []string
+}
+
+// secret returns a copy.
+func (r *record) secret() providers.Secret {
+	s := providers.Secret{Labels: maps.Clone(r.labels), Annotations: maps.Clone(r.annotations), Version: strconv.Itoa(r.version)}
+	if f, exists := r.fields[whole]; exists {
+		s.Value = slices.Clone(f.value)
+		return s
+	}
+	s.Fields = make(map[string][]byte, len(r.fields))
+	for name, f := range r.fields {
+		s.Fields[name] = slices.Clone(f.value)
+	}
+	return s
+}
+
+func (r *record) matches(key string, query providers.Query) bool {
+	if query.Tags == nil {
+		return query.Name.MatchString(key)
+	}
+	for name, value := range query.Tags {
+		if got, exists := r.labels[name]; !exists || got != value {
+			return false
+		}
+	}
+	return true
+}
+
+// put checks everything before it changes anything.
+func (r *record) put(w providers.Write) (changed bool, err error) {
+	for _, name := range slices.Sorted(maps.Keys(w.Fields)) {
+		if others := r.protectors(name, w); len(others) > 0 {
+			return false, fault.New(fault.Conflict, "field %q of secret %q belongs to %q with another value", name, w.Key, others[0])
+		}
+	}
+	alone := w.Whole && w.Replace
+	for name := range r.fields {
+		if _, wanted := w.Fields[name]; !wanted && (w.Prune || alone) {
+			changed = r.drop(name, w.Owner, alone) || changed
+		}
+	}
+	for name, value := range w.Fields {
+		changed = r.set(name, value, w.Owner) || changed
+	}
+	return r.describe(w) || changed, nil
+}
+
+// protectors returns the owners of a field that w would change without being allowed to.
+func (r *record) protectors(name string, w providers.Write) []string {
+	f := r.fields[name]
+	if w.Replace || slices.Contains(w.Pushed, name) || bytes.Equal(f.value, w.Fields[name]) {
+		return nil
+	}
+	return without(f.owners, w.Owner)
+}
+
+func (r *record) set(name string, value []byte, owner string) (changed bool) {
+	f, exists := r.fields[name]
+	switch {
+	case !exists || !bytes.Equal(f.value, value):
+		r.fields[name] = field{value: slices.Clone(value), owners: []string{owner}}
+	case !slices.Contains(f.owners, owner):
+		r.fields[name] = field{value: f.value, owners: append(slices.Clone(f.owners), owner)}
+	default:
+		return false
+	}
+	return true
+}
+
+// drop takes the owner's part in a field away, and the field when nobody is left; force takes it from everybody.
+func (r *record) drop(name, owner string, force bool) (changed bool) {
+	f, exists := r.fields[name]
+	if !exists || (!force && !slices.Contains(f.owners, owner)) {
+		return false
+	}
+	f.owners = without(f.owners, owner)
+	if r.fields[name] = f; force || len(f.owners) == 0 {
+		delete(r.fields, name)
+	}
+	return true
+}
+
+func (r *record) describe(w providers.Write) (changed bool) {
+	labels, annotations := maps.Clone(r.labels), maps.Clone(r.annotations)
+	for _, pair := range []struct{ to, from *map[string]string }{{&r.labels, &w.Labels}, {&r.annotations, &w.Annotations}} {
+		if *pair.to == nil && len(*pair.from) > 0 {
+			*pair.to = map[string]string{}
+		}
+		maps.Copy(*pair.to, *pair.from)
+	}
+	return !maps.Equal(labels, r.labels) || !maps.Equal(annotations, r.annotations)
+}
+
+func (r *record) remove(removal providers.Removal) (changed bool) {
+	for name := range r.fields {
+		if removal.Fields == nil || slices.Contains(removal.Fields, name) {
+			changed = r.drop(name, removal.Owner, false) || changed
+		}
+	}
+	return changed
+}
+
+func without(owners []string, owner string) []string {
+	return slices.DeleteFunc(slices.Clone(owners), func(o string) bool { return o == owner })
+}
