@@ -73,7 +73,7 @@ func desired(live *corev1.Secret, w providers.Write, meta metadata) content {
 		return want
 	}
 	own := owned(live, w.Owner)
-	if !w.Prune && !(w.Whole && w.Replace) {
+	if alone := w.Whole && w.Replace; !alone && !w.Prune {
 		data := maps.Clone(own.data)
 		maps.Copy(data, want.data)
 		want.data = data

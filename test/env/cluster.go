@@ -42,7 +42,7 @@ type Cluster struct {
 	temporary   bool
 	log         io.Writer
 	// processes are in order of their start.
-	processes []*process
+	processes []*Process
 }
 
 // Start starts a control plane and returns when it is ready for use: the CRDs are served, and with ControllerManager the default
@@ -63,7 +63,7 @@ func Start(ctx context.Context, options Options) (*Cluster, error) {
 func (c *Cluster) Stop() error {
 	var failures []error
 	for _, p := range slices.Backward(c.processes) {
-		failures = append(failures, p.kill())
+		failures = append(failures, p.Kill())
 	}
 	if c.temporary {
 		failures = append(failures, os.RemoveAll(c.dir))

@@ -25,19 +25,19 @@ const (
 
 // startEtcd returns the URL that etcd serves clients on.
 func (c *Cluster) startEtcd(ctx context.Context) (string, error) {
-	ports, err := freePorts(ctx, 2)
+	ports, err := FreePorts(ctx, 2)
 	if err != nil {
 		return "", err
 	}
 	url, peer := "http://"+net.JoinHostPort(host, ports[0]), "http://"+net.JoinHostPort(host, ports[1])
-	return url, c.run(ctx, "etcd", func(ctx context.Context) error { return probeHTTP(ctx, url+"/health") },
+	return url, c.run(ctx, "etcd", func(ctx context.Context) error { return ProbeHTTP(ctx, url+"/health") },
 		"--data-dir="+filepath.Join(c.dir, etcdData), "--unsafe-no-fsync",
 		"--listen-client-urls="+url, "--advertise-client-urls="+url,
 		"--listen-peer-urls="+peer, "--initial-advertise-peer-urls="+peer, "--initial-cluster=default="+peer)
 }
 
 func (c *Cluster) startAPIServer(ctx context.Context, etcd string) error {
-	ports, err := freePorts(ctx, 1)
+	ports, err := FreePorts(ctx, 1)
 	if err != nil {
 		return err
 	}
@@ -74,12 +74,12 @@ func (c *Cluster) startControllerManager(ctx context.Context) error {
 
 // run starts one component and waits until probe is content with it.
 func (c *Cluster) run(ctx context.Context, name string, probe func(context.Context) error, args ...string) error {
-	p, err := startProcess(ctx, c.assets, c.dir, name, args...)
+	p, err := StartProcess(ctx, c.dir, filepath.Join(c.assets, name), nil, args...)
 	if err != nil {
 		return err
 	}
 	c.processes = append(c.processes, p)
-	if err := p.waitReady(ctx, probe); err != nil {
+	if err := p.WaitReady(ctx, probe); err != nil {
 		return err
 	}
 	c.logf("%s is ready", name)
@@ -141,7 +141,8 @@ func (c *Cluster) probeControllers(ctx context.Context) error {
 	return err
 }
 
-func probeHTTP(ctx context.Context, url string) error {
+// ProbeHTTP returns nil when url answers with status 200.
+func ProbeHTTP(ctx context.Context, url string) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {
 		return err
@@ -157,8 +158,8 @@ func probeHTTP(ctx context.Context, url string) error {
 	return nil
 }
 
-// freePorts returns n different ports that nothing listens on at this moment.
-func freePorts(ctx context.Context, n int) ([]string, error) {
+// FreePorts returns n different ports that nothing listens on at this moment.
+func FreePorts(ctx context.Context, n int) ([]string, error) {
 	ports := make([]string, 0, n)
 	for range n {
 		listener, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, "0"))

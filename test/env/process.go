@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -20,8 +21,8 @@ const (
 	logTail = 2000
 )
 
-// process is one running component. Its output goes to a file, because a component that fails says why only there.
-type process struct {
+// Process is one running program. Its output goes to a file, because a program that fails says why only there.
+type Process struct {
 	name    string
 	logPath string
 	cmd     *exec.Cmd
@@ -29,24 +30,26 @@ type process struct {
 	ended chan struct{}
 }
 
-// startProcess runs the binary name of the folder assets, with its log in dir. The process ends with this one where the
-// operating system can arrange that, and is not reached by a Ctrl-C in the terminal: Cluster.Stop ends it.
-func startProcess(ctx context.Context, assets, dir, name string, args ...string) (*process, error) {
+// StartProcess runs a binary. Its output is added to the log file NAME.log in dir, where NAME is the binary's name; variables are added to this
+// process's environment. It ends with this process where the operating system can arrange that, and is not reached by a Ctrl-C in the terminal:
+// Kill or Stop ends it. ctx bounds nothing but the start.
+func StartProcess(ctx context.Context, dir, binary string, variables []string, args ...string) (*Process, error) {
+	name := filepath.Base(binary)
 	logPath := filepath.Join(dir, name+".log")
-	log, err := os.Create(logPath)
+	log, err := os.OpenFile(logPath, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
-		return nil, fmt.Errorf("create the log of %s: %w", name, err)
+		return nil, fmt.Errorf("open the log of %s: %w", name, err)
 	}
 	defer func() { _ = log.Close() }() // the child has its own handle
 
-	// The process outlives the start, so it must not end with what bounds the start.
-	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(assets, name), args...)
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), binary, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
+	cmd.Env = append(os.Environ(), variables...)
 	cmd.SysProcAttr = childAttributes()
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", name, err)
 	}
-	p := &process{name: name, logPath: logPath, cmd: cmd, ended: make(chan struct{})}
+	p := &Process{name: name, logPath: logPath, cmd: cmd, ended: make(chan struct{})}
 	go func() {
 		defer close(p.ended)
 		_ = cmd.Wait() // how it ended matters only while waiting for readiness, and the log says it better
@@ -54,8 +57,8 @@ func startProcess(ctx context.Context, assets, dir, name string, args ...string)
 	return p, nil
 }
 
-// waitReady returns when probe returns nil. It fails when the process ends first, after readyTimeout, or when ctx is done.
-func (p *process) waitReady(ctx context.Context, probe func(context.Context) error) error {
+// WaitReady returns when probe returns nil. It fails when the process ends first, after readyTimeout, or when ctx is done.
+func (p *Process) WaitReady(ctx context.Context, probe func(context.Context) error) error {
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, pollInterval, readyTimeout, true, func(ctx context.Context) (bool, error) {
 		select {
@@ -72,7 +75,7 @@ func (p *process) waitReady(ctx context.Context, probe func(context.Context) err
 	return nil
 }
 
-func (p *process) tail() []byte {
+func (p *Process) tail() []byte {
 	content, err := os.ReadFile(p.logPath)
 	if err != nil {
 		return nil
@@ -80,17 +83,32 @@ func (p *process) tail() []byte {
 	return bytes.TrimSpace(content[max(0, len(content)-logTail):])
 }
 
-// kill ends the process without asking: its data is thrown away, and an API server with clients connected takes a minute to go
-// when it is asked.
-func (p *process) kill() error {
+// Log returns all that the process, and others of its name in the same folder before it, have put out so far.
+func (p *Process) Log() (string, error) {
+	content, err := os.ReadFile(p.logPath)
+	return string(content), err
+}
+
+// Kill ends the process without asking, and returns when it is gone. An API server with clients connected takes a minute to go when it is
+// asked.
+func (p *Process) Kill() error { return p.end(os.Kill) }
+
+// Stop asks the process to end, and returns when it is gone.
+func (p *Process) Stop() error { return p.end(syscall.SIGTERM) }
+
+func (p *Process) end(signal os.Signal) error {
 	select {
 	case <-p.ended:
 		return nil
 	default:
 	}
-	if err := p.cmd.Process.Kill(); err != nil {
-		return fmt.Errorf("kill %s: %w", p.name, err)
+	if err := p.cmd.Process.Signal(signal); err != nil {
+		return fmt.Errorf("end %s: %w", p.name, err)
 	}
-	<-p.ended
-	return nil
+	select {
+	case <-p.ended:
+		return nil
+	case <-time.After(readyTimeout):
+		return fmt.Errorf("%s did not end within %s", p.name, readyTimeout)
+	}
 }
