@@ -2,8 +2,6 @@ package controllers
 
 import (
 	"context"
-	"crypto/tls"
-	"net/http"
 	"time"
 
 	"k8s.io/client-go/tools/events"
@@ -18,15 +16,12 @@ import (
 	"github.com/sluice-operator/sluice/controllers/externalsecret"
 	"github.com/sluice-operator/sluice/controllers/pushsecret"
 	"github.com/sluice-operator/sluice/controllers/secretstore"
-	"github.com/sluice-operator/sluice/generators"
-	"github.com/sluice-operator/sluice/internal/credentials"
 	"github.com/sluice-operator/sluice/internal/fingerprint"
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 	"github.com/sluice-operator/sluice/internal/stores"
-	"github.com/sluice-operator/sluice/providers"
 	"github.com/sluice-operator/sluice/templates"
 )
 
@@ -47,21 +42,18 @@ type Deps struct {
 	Notices cache.Cache
 	// Recorder returns an event recorder for the given source.
 	Recorder func(source string) events.EventRecorder
-	// Providers and Generators are what the build contains.
-	Providers  *providers.Registry
-	Generators *generators.Registry
+	// Stores opens stores.
+	Stores *stores.Pool
+	// Generators finds and runs generators.
+	Generators *lease.Runner
 	// Engine renders templates.
 	Engine *templates.Engine
 	// Hasher recognises what was delivered.
 	Hasher fingerprint.Hasher
 	// Metrics counts.
 	Metrics *metrics.Metrics
-	// HTTP returns shared transports.
-	HTTP func(*tls.Config) http.RoundTripper
 	// Clock is the time.
 	Clock clock.Clock
-	// Class is the controller class.
-	Class string
 	// Concurrency is the number of objects that each controller works on at a time.
 	Concurrency int
 	// StoreInterval is the time between two checks of a store.
@@ -70,11 +62,12 @@ type Deps struct {
 	FloodGate bool
 	// NeverCopied are further prefixes of labels and annotations that are not copied to what is made from an object.
 	NeverCopied []string
-	// ClusterStores and PushSecrets say whether these kinds are served.
-	ClusterStores, Stores, PushSecrets bool
+	// CheckStores, CheckClusterStores and PushSecrets say whether these controllers run.
+	CheckStores, CheckClusterStores, PushSecrets bool
 }
 
-// The first and the longest wait after a failure. A store is tried again soon: what it lacks, such as a right, cannot be watched.
+// The first and the longest wait after a failure. A store is tried again soon: what it lacks, such as a right, cannot
+// be watched.
 const (
 	firstRetry      = 100 * time.Millisecond
 	lastRetry       = 5 * time.Minute
@@ -83,37 +76,30 @@ const (
 
 // All returns every controller: the whole system on one screen.
 func All(d Deps) []Controller {
-	resolver := credentials.New(d.Live, d.Client)
-	pool := stores.NewPool(stores.Config{
-		Reader: d.Client, Providers: d.Providers, Credentials: resolver, Metrics: d.Metrics, Class: d.Class, Clock: d.Clock, HTTP: d.HTTP,
-	})
-	runner := &lease.Runner{
-		Reader: d.Client, Generators: d.Generators, Credentials: resolver, HTTP: d.HTTP, Clock: d.Clock, Class: d.Class,
-	}
 	renderer := render.Renderer{Engine: d.Engine, Ignored: d.NeverCopied}
 	store := func(source string) secretstore.Config {
 		return secretstore.Config{
-			Client: d.Client, Stores: pool, Interval: d.StoreInterval, Metrics: d.Metrics, Events: d.Recorder(source), Clock: d.Clock,
+			Client: d.Client, Stores: d.Stores, Interval: d.StoreInterval, Metrics: d.Metrics, Events: d.Recorder(source), Clock: d.Clock,
 			Options: options(d.Concurrency, lastRetryStores),
 		}
 	}
 	all := []Controller{
 		externalsecret.New(externalsecret.Config{
-			Client: d.Client, Live: d.Live, Notices: d.Notices, Stores: pool, RequireReady: d.FloodGate, Generators: runner,
+			Client: d.Client, Live: d.Live, Notices: d.Notices, Stores: d.Stores, RequireReady: d.FloodGate, Generators: d.Generators,
 			Collector: fetch.Collector{Engine: d.Engine}, Renderer: renderer, Hasher: d.Hasher, Metrics: d.Metrics,
 			Events: d.Recorder("external-secrets"), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
 		}),
 	}
 	if d.PushSecrets {
 		all = append(all, pushsecret.New(pushsecret.Config{
-			Client: d.Client, Live: d.Live, Notices: d.Notices, Stores: pool, Generators: runner, Renderer: renderer, Metrics: d.Metrics,
+			Client: d.Client, Live: d.Live, Notices: d.Notices, Stores: d.Stores, Generators: d.Generators, Renderer: renderer, Metrics: d.Metrics,
 			Events: d.Recorder("pushsecret"), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
 		}))
 	}
-	if d.Stores {
+	if d.CheckStores {
 		all = append(all, secretstore.NewNamespaced(store("secret-store")))
 	}
-	if d.ClusterStores {
+	if d.CheckClusterStores {
 		all = append(all, secretstore.NewCluster(store("cluster-secret-store")))
 	}
 	return all

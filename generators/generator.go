@@ -89,13 +89,14 @@ func ControllerClass[S any](f func(*S) string) Option[S] {
 	return func(d *definition[S]) { d.class = f }
 }
 
-// Keys says which keys a run yields, where the spec alone tells. It is how a value that was delivered before is recognised without a run.
+// Keys says which keys a run yields, where the spec alone tells. It is how a value that was delivered before is
+// recognised without a run.
 func Keys[S any](f func(*S) []string) Option[S] {
 	return func(d *definition[S]) { d.keys = f }
 }
 
-// Define makes a generator of the given kind. spec returns the spec of an object, union the field of a ClusterGenerator that belongs to the kind,
-// nil when it is not set.
+// Define makes a generator of the given kind. spec returns the spec of an object, union the field of a ClusterGenerator
+// that belongs to the kind, nil when it is not set.
 func Define[O, S any, P interface {
 	*O
 	Object
@@ -108,19 +109,22 @@ func Define[O, S any, P interface {
 	for _, opt := range opts {
 		opt(&d)
 	}
-	// The type assertions below hold by construction: a Bound carries the spec that this very definition took out of an object.
+	typed := func(spec any) *S {
+		// Holds by construction: a Bound carries the spec that this very definition took out of an object.
+		return spec.(*S) //nolint:forcetypeassert // see above
+	}
 	return Generator{
 		kind:      kind,
 		newObject: func() Object { return P(new(O)) },
-		specOf:    func(o Object) any { return spec(o.(P)) },
+		specOf:    func(o Object) any { return spec(o.(P)) }, //nolint:forcetypeassert // o comes from newObject
 		fromUnion: func(u *genv1alpha1.GeneratorSpec) (any, bool) { s := union(u); return s, s != nil },
-		class:     func(s any) string { return d.class(s.(*S)) },
-		keys:      func(s any) []string { return d.keys(s.(*S)) },
+		class:     func(s any) string { return d.class(typed(s)) },
+		keys:      func(s any) []string { return d.keys(typed(s)) },
 		generate: func(ctx context.Context, s any, env Env) (Result, error) {
-			return generate(ctx, s.(*S), env)
+			return generate(ctx, typed(s), env)
 		},
 		revoke: func(ctx context.Context, s any, state json.RawMessage, env Env) error {
-			return d.revoke(ctx, s.(*S), state, env)
+			return d.revoke(ctx, typed(s), state, env)
 		},
 	}
 }
@@ -140,7 +144,12 @@ func (g Generator) Bind(obj Object) Bound {
 func (g Generator) BindCluster(obj *genv1alpha1.ClusterGenerator) (Bound, error) {
 	spec, ok := g.fromUnion(&obj.Spec.Generator)
 	if !ok {
-		return Bound{}, fault.New(fault.Invalid, "ClusterGenerator %q: spec.kind is %s, but spec.generator holds the spec of another kind", obj.Name, g.kind)
+		return Bound{}, fault.New(
+			fault.Invalid,
+			"ClusterGenerator %q: spec.kind is %s, but spec.generator holds the spec of another kind",
+			obj.Name,
+			g.kind,
+		)
 	}
 	return Bound{generator: g, spec: spec, object: obj}, nil
 }

@@ -35,11 +35,12 @@ type Lister interface {
 
 // Writer writes secrets.
 type Writer interface {
-	// Put makes one secret hold what w asks for, and writes nothing when it does already. A field that belongs to somebody else and has another
-	// value is a fault.Conflict that names the owner, unless w may replace it; nothing is written then.
+	// Put makes one secret hold what w asks for, and writes nothing when it does already. A field that belongs to
+	// somebody else and has another value is a fault.Conflict that names the owner, unless w may replace it; nothing is
+	// written then.
 	Put(ctx context.Context, w Write) error
-	// Delete removes what the owner wrote to one secret, and the secret itself when this owner's side created it and nothing is left in it.
-	// What is absent already is no error.
+	// Delete removes what the owner wrote to one secret, and the secret itself when this owner's side created it and
+	// nothing is left in it. What is absent already is no error.
 	Delete(ctx context.Context, r Removal) error
 }
 
@@ -51,8 +52,8 @@ type Checker interface {
 
 // Watcher notices changes.
 type Watcher interface {
-	// Watch calls changed with the key of each secret that changes, until ctx ends (nil) or the watch fails. Once it has synced, reads may be
-	// answered from its cache.
+	// Watch calls changed with the key of each secret that changes, until ctx ends (nil) or the watch fails. Once it
+	// has synced, reads may be answered from its cache.
 	Watch(ctx context.Context, changed func(key string)) error
 }
 
@@ -100,8 +101,8 @@ type Write struct {
 	Key string
 	// Owner identifies the object that pushes. It is the same at every write of that object.
 	Owner string
-	// Fields are the parts that the owner wants to have in the secret. Under the empty name stands the value of the secret as a whole, for
-	// stores that keep single values.
+	// Fields are the parts that the owner wants to have in the secret. Under the empty name stands the value of the
+	// secret as a whole, for stores that keep single values.
 	Fields map[string][]byte
 	// Prune removes the parts that the owner wrote before and that are not listed. They stay without it.
 	Prune bool

@@ -13,8 +13,9 @@ import (
 	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 )
 
-// ErrNeedsConsumer is in the chain of an error that says: this store takes its credentials from the namespace of the object that uses it,
-// and there is no such object at hand. A store that is checked by itself cannot be judged then, which is no fault of the store.
+// ErrNeedsConsumer is in the chain of an error that says: this store takes its credentials from the namespace of the
+// object that uses it, and there is no such object at hand. A store that is checked by itself cannot be judged then,
+// which is no fault of the store.
 var ErrNeedsConsumer = errors.New("the credentials are in the namespace of the object that uses the store")
 
 // Provider is one kind of store. Its zero value is not usable; make one with Define.
@@ -27,8 +28,9 @@ type Provider struct {
 	open         func(context.Context, *esv1.SecretStoreProvider, Env) (Client, error)
 }
 
-// OpenFunc opens a client for one store. It may read credentials through env, and should not call the store itself: a store that cannot be
-// reached is found by Checker. The client must be safe for concurrent use, and lives longer than ctx.
+// OpenFunc opens a client for one store. It may read credentials through env, and should not call the store itself: a
+// store that cannot be reached is found by Checker. The client must be safe for concurrent use, and lives longer than
+// ctx.
 type OpenFunc[S any] func(ctx context.Context, spec *S, env Env) (Client, error)
 
 // Option adds to the definition of a provider whose part of the spec is S.
@@ -55,7 +57,8 @@ func MetricName[S any](name string) Option[S] {
 	return func(d *definition[S]) { d.metricName = name }
 }
 
-// Define makes a provider. Its name is the key in spec.provider, and pick returns the value of that key, nil when it is not set.
+// Define makes a provider. Its name is the key in spec.provider, and pick returns the value of that key, nil when it is
+// not set.
 func Define[S any](name string, pick func(*esv1.SecretStoreProvider) *S, open OpenFunc[S], opts ...Option[S]) Provider {
 	d := definition[S]{metricName: name, capabilities: esv1.CapabilityReadOnly, validate: func(*S, Store) error { return nil }}
 	for _, opt := range opts {
@@ -117,13 +120,15 @@ type Env struct {
 	Clock clock.Clock
 }
 
-// Resolver reads what a store's spec refers to. Every call is checked against what the store may see; errors name the object and the key.
+// Resolver reads what a store's spec refers to. Every call is checked against what the store may see; errors name the
+// object and the key.
 type Resolver interface {
 	// SecretKey returns the value of one key of a Secret.
 	SecretKey(ctx context.Context, ref metametav1.SecretKeySelector) ([]byte, error)
 	// ServiceAccountToken requests a token of a ServiceAccount. Tokens are not cached.
 	ServiceAccountToken(ctx context.Context, ref metametav1.ServiceAccountSelector) (Token, error)
-	// CABundle returns the PEM of a certificate authority: bundle, which may be Base64 of the PEM, or else what provider names; nil when both are empty.
+	// CABundle returns the PEM of a certificate authority: bundle, which may be Base64 of the PEM, or else what
+	// provider names; nil when both are empty.
 	CABundle(ctx context.Context, bundle []byte, provider *esv1.CAProvider) ([]byte, error)
 }
 

@@ -24,10 +24,12 @@ func main() {
 	}
 }
 
-// run reads the flags and runs the operator until it is told to stop. The API server is that of --kubeconfig, of KUBECONFIG or of the cluster around.
+// run reads the flags and runs the operator until it is told to stop. The API server is that of --kubeconfig, of
+// KUBECONFIG or of the cluster around.
 func run(args []string) error {
 	var options operator.Options
-	var logging zap.Options
+	// A failure to reconcile is for the user of an object, whom a stack trace tells nothing.
+	logging := zap.Options{StacktraceLevel: zapcore.DPanicLevel}
 	var showVersion bool
 	options.Bind(flag.CommandLine)
 	logging.BindFlags(flag.CommandLine)

@@ -102,8 +102,8 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	return result, err
 }
 
-// finalizerOfReference is set on every ExternalSecret by the reference implementation. An owner reference does that work here; an
-// object that comes from there must still be let go.
+// finalizerOfReference is set on every ExternalSecret by the reference implementation. An owner reference does that
+// work here; an object that comes from there must still be let go.
 const finalizerOfReference = "externalsecrets.external-secrets.io/externalsecret-cleanup"
 
 func (c *Controller) release(ctx context.Context, es *esv1.ExternalSecret) error {

@@ -40,9 +40,16 @@ func (c *Controller) collect(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	})
 }
 
-// generate returns the values of a generator: those that were delivered before, unless a rotation was asked for, and new ones for what was never delivered or is
-// lost. The target is read from the API server first, so that a stale cache cannot make a value look lost.
-func (c *Controller) generate(ctx context.Context, es *esv1.ExternalSecret, w *observed, d plan.Decision, ref esv1.GeneratorRef) (map[string][]byte, error) {
+// generate returns the values of a generator: those that were delivered before, unless a rotation was asked for, and
+// new ones for what was never delivered or is lost. The target is read from the API server first, so that a stale cache
+// cannot make a value look lost.
+func (c *Controller) generate(
+	ctx context.Context,
+	es *esv1.ExternalSecret,
+	w *observed,
+	d plan.Decision,
+	ref esv1.GeneratorRef,
+) (map[string][]byte, error) {
 	bound, err := c.Generators.Bind(ctx, es.Namespace, ref)
 	if err != nil {
 		return nil, err
@@ -65,9 +72,14 @@ func (c *Controller) generate(ctx context.Context, es *esv1.ExternalSecret, w *o
 	return values, nil
 }
 
-// kept returns the values of the generator that the target still holds, and whether these are all. It is errHeld when a template has used values up
-// and what it made of them is still there.
-func (c *Controller) kept(ctx context.Context, es *esv1.ExternalSecret, w *observed, bound generators.Bound) (map[string][]byte, bool, error) {
+// kept returns the values of the generator that the target still holds, and whether these are all. It is errHeld when a
+// template has used values up and what it made of them is still there.
+func (c *Controller) kept(
+	ctx context.Context,
+	es *esv1.ExternalSecret,
+	w *observed,
+	bound generators.Bound,
+) (map[string][]byte, bool, error) {
 	values := map[string][]byte{}
 	if w.target == nil || (!w.Delivered && w.fresh) {
 		return values, false, nil

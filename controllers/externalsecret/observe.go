@@ -5,6 +5,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -22,6 +23,17 @@ type observed struct {
 	facts plan.Facts
 	// fresh says that no delivery by this very object is on record.
 	fresh bool
+}
+
+// fillsOnly says that the target was there before an object that is delivered only once: the values that it has stay.
+func (w *observed) fillsOnly() bool {
+	return w.fresh && plan.Frozen(w.facts) && w.target != nil
+}
+
+// holds says that the target is what es makes of the inputs with the given fingerprint, so that nothing need be rendered.
+func (w *observed) holds(es *esv1.ExternalSecret, inputHash string) bool {
+	owned := es.Spec.Target.CreationPolicyOrDefault() != esv1.CreateOwner || (w.target != nil && metav1.IsControlledBy(w.target, es))
+	return owned && w.State == plan.TargetIntact && w.InputHash == inputHash
 }
 
 func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (observed, error) {
@@ -64,8 +76,8 @@ func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (obse
 	}, nil
 }
 
-// target returns the target as it is, nil when there is none. The cache holds managed Secrets alone; where the metadata of another one is on record, the API
-// server is asked.
+// target returns the target as it is, nil when there is none. The cache holds managed Secrets alone; where the metadata
+// of another one is on record, the API server is asked.
 func (c *Controller) target(ctx context.Context, es *esv1.ExternalSecret) (*corev1.Secret, error) {
 	name := types.NamespacedName{Namespace: es.Namespace, Name: es.TargetName()}
 	var secret corev1.Secret
@@ -92,7 +104,13 @@ func (c *Controller) liveTarget(ctx context.Context, es *esv1.ExternalSecret) (*
 	case apierrors.IsNotFound(err):
 		return nil, nil //nolint:nilnil // no target is a value
 	case apierrors.IsForbidden(err):
-		return nil, fault.Wrap(fault.Denied, err, "the operator may not get secret %q in namespace %q: grant it the verb \"get\" on secrets there", es.TargetName(), es.Namespace)
+		return nil, fault.Wrap(
+			fault.Denied,
+			err,
+			"the operator may not get secret %q in namespace %q: grant it the verb \"get\" on secrets there",
+			es.TargetName(),
+			es.Namespace,
+		)
 	default:
 		return nil, fault.Wrap(fault.Unavailable, err, "secret %q could not be read", es.TargetName())
 	}

@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
-
-	corev1 "k8s.io/api/core/v1"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -27,11 +26,10 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	if errors.Is(err, stores.ErrOtherClass) {
 		return ctrl.Result{}, nil
 	}
-	status, reason, message := metav1.ConditionTrue, esv1.ReasonSecretSynced, ""
+	status := metav1.ConditionTrue
+	reason, message := c.success(es, out)
 	if err != nil {
 		status, reason, message = metav1.ConditionFalse, esv1.ReasonSecretSyncedError, fault.Message(err)
-	} else {
-		reason, message = c.success(es, out)
 	}
 	es.Status.ObservedGeneration = es.Generation
 	changed := report.Ready(&es.Status.Conditions, c.Clock.Now(), es.Generation, status, reason, message)
@@ -57,16 +55,29 @@ func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, mess
 	synced := plan.SyncedGeneration(es.Status.SyncedResourceVersion)
 	switch {
 	case out.held:
-		return esv1.ReasonSecretSynced, fmt.Sprintf("secret synced; generation %d is not applied, generation %d was synced: the change needs a generated value which the "+
-			"template has used up, and generators run again only on request: change annotation %s to ask for a new value", es.Generation, synced, esv1.AnnotationForceSync)
+		return esv1.ReasonSecretSynced, fmt.Sprintf(
+			"secret synced; generation %d is not applied, generation %d was synced: the change needs a generated value which the "+
+				"template has used up, and generators run again only on request: change annotation %s to ask for a new value",
+			es.Generation,
+			synced,
+			esv1.AnnotationForceSync,
+		)
 	case !out.decision.Due && out.decision.Reason == plan.ReasonFrozen && synced != es.Generation:
-		return esv1.ReasonSecretSynced, fmt.Sprintf("secret synced; generation %d is not applied, generation %d was synced: %s", es.Generation, synced, frozenBy(&es.Spec))
+		return esv1.ReasonSecretSynced, fmt.Sprintf(
+			"secret synced; generation %d is not applied, generation %d was synced: %s",
+			es.Generation,
+			synced,
+			frozenBy(&es.Spec),
+		)
 	case !out.decision.Due:
 		return settled(es)
 	case out.change.Action == apply.Delete:
 		return esv1.ReasonSecretDeleted, "secret deleted due to DeletionPolicy=Delete"
 	case out.change.Action == apply.Wait:
-		return esv1.ReasonSecretMissing, fmt.Sprintf("secret will not be created due to CreationPolicy=Merge: secret %q does not exist", es.TargetName())
+		return esv1.ReasonSecretMissing, fmt.Sprintf(
+			"secret will not be created due to CreationPolicy=Merge: secret %q does not exist",
+			es.TargetName(),
+		)
 	case out.change.Retained:
 		return esv1.ReasonSecretSynced, "secret retained due to DeletionPolicy=Retain"
 	default:
@@ -125,7 +136,13 @@ func (c *Controller) announce(es *esv1.ExternalSecret, out outcome, err error, c
 		event(corev1.EventTypeNormal, "Updated", "secret updated")
 	}
 	if len(out.change.Lost) > 0 {
-		event(corev1.EventTypeWarning, "Adopted", "secret %q existed before; these keys are gone from it: %s", es.TargetName(), strings.Join(out.change.Lost, ", "))
+		event(
+			corev1.EventTypeWarning,
+			"Adopted",
+			"secret %q existed before; these keys are gone from it: %s",
+			es.TargetName(),
+			strings.Join(out.change.Lost, ", "),
+		)
 	}
 	for range out.orphans {
 		event(corev1.EventTypeNormal, "Deleted", "secret deleted because it was orphaned")

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -45,14 +44,32 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 		return outcome{}, err
 	}
 	if m := es.Spec.Target.Manifest; m != nil {
-		return outcome{}, fault.New(fault.Unsupported, "spec.target.manifest: targets of kind %s are not supported, only Secrets are", m.Kind)
+		return outcome{}, fault.New(
+			fault.Unsupported,
+			"spec.target.manifest: targets of kind %s are not supported, only Secrets are",
+			m.Kind,
+		)
 	}
 	w, err := c.observe(ctx, es)
 	if err != nil {
 		return outcome{}, err
 	}
 	out := outcome{facts: w.facts, decision: plan.Refresh(w.facts)}
-	logf.FromContext(ctx).V(1).Info("planned", "due", out.decision.Due, "reason", out.decision.Reason, "rotate", out.decision.Rotate, "next", out.decision.Next)
+	logf.FromContext(
+		ctx,
+	).V(
+		1,
+	).Info(
+		"planned",
+		"due",
+		out.decision.Due,
+		"reason",
+		out.decision.Reason,
+		"rotate",
+		out.decision.Rotate,
+		"next",
+		out.decision.Next,
+	)
 	if !out.decision.Due {
 		return out, nil
 	}
@@ -95,28 +112,26 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	return err
 }
 
-// adopt returns the Secret as it is, with the metadata that the object asks for, when an object that is delivered only once finds a target that holds
-// everything already: what was made once is not made again because the object is new or has lost its status. It returns nil otherwise.
+// adopt returns the Secret as it is, with the metadata that the object asks for, when an object that is delivered only
+// once finds a target that holds everything already: what was made once is not made again because the object is new or
+// has lost its status. It returns nil otherwise.
 func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *observed) (*render.Desired, error) {
-	if !w.fresh || !plan.Frozen(w.facts) || w.target == nil || es.Spec.Target.CreationPolicyOrDefault() == esv1.CreateNone {
+	if !w.fillsOnly() || es.Spec.Target.CreationPolicyOrDefault() == esv1.CreateNone {
 		return nil, nil //nolint:nilnil // nothing to adopt is a value
 	}
-	keys, err := c.wantedKeys(ctx, es)
-	if err != nil {
-		return nil, err
-	}
-	data := map[string][]byte{}
-	for _, key := range keys {
-		if value, ok := w.target.Data[key]; ok {
-			data[key] = value
+	data := w.target.Data
+	if !w.Delivered || w.State != plan.TargetIntact {
+		keys, err := c.wantedKeys(ctx, es)
+		if err != nil {
+			return nil, err
 		}
-	}
-	intact := w.Delivered && w.State == plan.TargetIntact
-	if intact {
-		data = w.target.Data
-	}
-	if len(data) == 0 || (len(data) < len(keys) && !intact) {
-		return nil, nil //nolint:nilnil // nothing to adopt is a value
+		if len(keys) == 0 || !hasAll(w.target.Data, keys) {
+			return nil, nil //nolint:nilnil // nothing to adopt is a value
+		}
+		data = map[string][]byte{}
+		for _, key := range keys {
+			data[key] = w.target.Data[key]
+		}
 	}
 	in := render.Input{Values: data, Labels: es.Labels, Annotations: es.Annotations}
 	if t := es.Spec.Target.Template; t != nil {
@@ -125,7 +140,8 @@ func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *obse
 	}
 	desired, err := c.Renderer.Secret(in)
 	if err != nil {
-		// The metadata is made from values that only the sources have: they are read after all, and what the target has is kept then.
+		// The metadata is made from values that only the sources have: they are read after all, and what the target
+		// has is kept then.
 		return nil, nil //nolint:nilerr,nilnil // see above
 	}
 	return &desired, nil
@@ -151,7 +167,13 @@ func (c *Controller) wantedKeys(ctx context.Context, es *esv1.ExternalSecret) ([
 }
 
 // render fills the wish, and reports whether the target is known to be right as it is.
-func (c *Controller) render(ctx context.Context, es *esv1.ExternalSecret, w *observed, values fetch.Values, wish *apply.Wish) (bool, error) {
+func (c *Controller) render(
+	ctx context.Context,
+	es *esv1.ExternalSecret,
+	w *observed,
+	values fetch.Values,
+	wish *apply.Wish,
+) (bool, error) {
 	texts, err := fetch.TemplateTexts(ctx, c.Live, es.Namespace, es.Spec.Target.Template)
 	if err != nil {
 		return false, err
@@ -163,14 +185,13 @@ func (c *Controller) render(ctx context.Context, es *esv1.ExternalSecret, w *obs
 	if wish.InputHash, err = c.inputHash(es, in); err != nil {
 		return false, err
 	}
-	owned := es.Spec.Target.CreationPolicyOrDefault() != esv1.CreateOwner || (w.target != nil && metav1.IsControlledBy(w.target, es))
-	if w.State == plan.TargetIntact && w.InputHash == wish.InputHash && owned && !wish.Empty {
+	if !wish.Empty && w.holds(es, wish.InputHash) {
 		return true, nil
 	}
 	if wish.Desired, err = c.Renderer.Secret(in); err != nil {
 		return false, err
 	}
-	if w.fresh && plan.Frozen(w.facts) && w.target != nil {
+	if w.fillsOnly() {
 		for key := range wish.Desired.Data {
 			if value, ok := w.target.Data[key]; ok {
 				wish.Desired.Data[key] = value
@@ -180,7 +201,8 @@ func (c *Controller) render(ctx context.Context, es *esv1.ExternalSecret, w *obs
 	return false, nil
 }
 
-// inputHash is the fingerprint of everything that the target is rendered from. Without a template the object's own labels and annotations are part of it.
+// inputHash is the fingerprint of everything that the target is rendered from. Without a template the object's own
+// labels and annotations are part of it.
 func (c *Controller) inputHash(es *esv1.ExternalSecret, in render.Input) (string, error) {
 	described := []any{es.Spec.Target, in.Texts}
 	if in.Template == nil {

@@ -15,8 +15,9 @@ import (
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 )
 
-// generated returns the values of a generator and where they go. Values that a store holds are taken from there; the generator runs for a rotation, and for what no
-// store holds. A store that cannot be read may hold the value: nothing is generated then.
+// generated returns the values of a generator and where they go. Values that a store holds are taken from there; the
+// generator runs for a rotation, and for what no store holds. A store that cannot be read may hold the value: nothing
+// is generated then.
 func (c *Controller) generated(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, rotate bool) (render.Source, []*target, error) {
 	g, err := c.Generators.Bind(ctx, ps.Namespace, *ps.Spec.Selector.GeneratorRef)
 	if err != nil {
@@ -55,7 +56,8 @@ func sourceKeys(ps *esv1alpha1.PushSecret, g generators.Bound) []string {
 	return slices.Compact(keys)
 }
 
-// held returns the values that the stores hold, by source key, and the keys that the entries need. The first store in order that has a value is believed.
+// held returns the values that the stores hold, by source key, and the keys that the entries need. The first store in
+// order that has a value is believed.
 func held(targets []*target, g generators.Bound) (known map[string][]byte, wanted []string) {
 	known = map[string][]byte{}
 	for _, t := range targets {
@@ -73,7 +75,8 @@ func held(targets []*target, g generators.Bound) (known map[string][]byte, wante
 	return known, slices.Compact(wanted)
 }
 
-// parts returns the source keys that go to a place, with the values that are there; nil for one that is not. all are the keys of the source.
+// parts returns the source keys that go to a place, with the values that are there; nil for one that is not. all are
+// the keys of the source.
 func (p *place) parts(all []string) map[string][]byte {
 	if key := p.Data.Match.SecretKey; key != "" {
 		return map[string][]byte{key: p.value}
@@ -117,7 +120,8 @@ func (c *Controller) rotation(ctx context.Context, ps *esv1alpha1.PushSecret, g 
 	return c.shaped(ctx, ps, render.Source{Data: values})
 }
 
-// adopted returns a source of values that the stores hold. The template has made them already; only its type, labels and annotations are of use.
+// adopted returns a source of values that the stores hold. The template has made them already; only its type, labels
+// and annotations are of use.
 func (c *Controller) adopted(ctx context.Context, ps *esv1alpha1.PushSecret, known map[string][]byte) (render.Source, error) {
 	if ps.Spec.Template == nil {
 		return render.Source{Data: known}, nil
@@ -127,9 +131,16 @@ func (c *Controller) adopted(ctx context.Context, ps *esv1alpha1.PushSecret, kno
 	return c.shaped(ctx, bare, render.Source{Data: known})
 }
 
-// minted runs the generator for the keys that no store holds, and keeps the values that one holds. Where a template makes the missing key out of a value that is held only in
-// another shape, a new value would not belong to it, and the error says so.
-func (c *Controller) minted(ctx context.Context, ps *esv1alpha1.PushSecret, g generators.Bound, known map[string][]byte, missing []string) (render.Source, error) {
+// minted runs the generator for the keys that no store holds, and keeps the values that one holds. Where a template
+// makes the missing key out of a value that is held only in another shape, a new value would not belong to it, and the
+// error says so.
+func (c *Controller) minted(
+	ctx context.Context,
+	ps *esv1alpha1.PushSecret,
+	g generators.Bound,
+	known map[string][]byte,
+	missing []string,
+) (render.Source, error) {
 	raw := map[string][]byte{}
 	for _, key := range g.Keys() {
 		value, ok := known[key]
@@ -143,8 +154,12 @@ func (c *Controller) minted(ctx context.Context, ps *esv1alpha1.PushSecret, g ge
 		}
 	}
 	if ps.Spec.Template != nil && len(known) > 0 && len(raw) < len(g.Keys()) {
-		return render.Source{}, fault.New(fault.Invalid, "the stores hold values that a template has made, and not the generated value itself, so %s cannot be made to match them: "+
-			"annotate the PushSecret with force-sync to rotate them all", strings.Join(missing, ", "))
+		return render.Source{}, fault.New(
+			fault.Invalid,
+			"the stores hold values that a template has made, and not the generated value itself, so %s cannot be made to match them: "+
+				"annotate the PushSecret with force-sync to rotate them all",
+			strings.Join(missing, ", "),
+		)
 	}
 	if len(g.Keys()) == 0 || len(raw) < len(g.Keys()) {
 		values, err := c.Generators.Run(ctx, ps.Namespace, g)

@@ -58,7 +58,8 @@ func (c *Controller) observe(ctx context.Context, ps *esv1alpha1.PushSecret) (ob
 	}}, nil
 }
 
-// stores resolves secretStoreRefs: each store once, in the order of the references. A store that is named and does not exist is kept: opening it says so.
+// stores resolves secretStoreRefs: each store once, in the order of the references. A store that is named and does not
+// exist is kept: opening it says so.
 func (c *Controller) stores(ctx context.Context, ps *esv1alpha1.PushSecret, inputs *plan.Inputs) ([]selected, error) {
 	var all []selected
 	seen := map[string]bool{}
@@ -141,7 +142,12 @@ func (c *Controller) sources(ctx context.Context, ps *esv1alpha1.PushSecret, inp
 		}
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(wakeup.Metadata(wakeup.KindSecret).GroupVersionKind())
-		if err := c.Notices.List(ctx, list, client.InNamespace(ps.Namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
+		if err := c.Notices.List(
+			ctx,
+			list,
+			client.InNamespace(ps.Namespace),
+			client.MatchingLabelsSelector{Selector: selector},
+		); err != nil {
 			return fault.Wrap(fault.Unavailable, err, "secrets could not be listed")
 		}
 		for i := range list.Items {

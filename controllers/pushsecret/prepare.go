@@ -2,6 +2,7 @@ package pushsecret
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 
@@ -36,7 +37,8 @@ type place struct {
 	value  []byte
 }
 
-// prepare returns the values to push and where they go. A rotation takes new values from a generator; otherwise what the stores hold is taken over.
+// prepare returns the values to push and where they go. A rotation takes new values from a generator; otherwise what
+// the stores hold is taken over.
 func (c *Controller) prepare(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, rotate bool) (render.Source, []*target, error) {
 	if ref := ps.Spec.Selector.GeneratorRef; ref != nil {
 		return c.generated(ctx, ps, w, rotate)
@@ -73,7 +75,11 @@ func (c *Controller) secret(ctx context.Context, ps *esv1alpha1.PushSecret) (ren
 		Data: secret.Data, Type: secret.Type,
 		Labels: c.Renderer.Copied(secret.Labels), Annotations: c.Renderer.Copied(secret.Annotations),
 	}
-	return source, fault.In(render.Allowed(render.Desired{Type: source.Type, Annotations: source.Annotations}), "source secret %q", secret.Name)
+	return source, fault.In(
+		render.Allowed(render.Desired{Type: source.Type, Annotations: source.Annotations}),
+		"source secret %q",
+		secret.Name,
+	)
 }
 
 func (c *Controller) oneSecret(ctx context.Context, namespace string, from *esv1alpha1.PushSecretSecret) (*corev1.Secret, error) {
@@ -99,7 +105,13 @@ func (c *Controller) oneSecret(ctx context.Context, namespace string, from *esv1
 	case 1:
 		return &list.Items[0], nil
 	default:
-		return nil, fault.New(fault.Unsupported, "%d secrets in namespace %q match %s: a selector that matches several is not supported", len(list.Items), namespace, selector)
+		return nil, fault.New(
+			fault.Unsupported,
+			"%d secrets in namespace %q match %s: a selector that matches several is not supported",
+			len(list.Items),
+			namespace,
+			selector,
+		)
 	}
 }
 
@@ -108,7 +120,12 @@ func unreadable(err error, namespace string) error {
 	case err == nil:
 		return nil
 	case apierrors.IsForbidden(err):
-		return fault.Wrap(fault.Denied, err, "the operator may not read secrets in namespace %q: grant it the verbs get and list on secrets there", namespace)
+		return fault.Wrap(
+			fault.Denied,
+			err,
+			"the operator may not read secrets in namespace %q: grant it the verbs get and list on secrets there",
+			namespace,
+		)
 	default:
 		return fault.Wrap(fault.Unavailable, err, "secrets in namespace %q could not be read", namespace)
 	}
@@ -127,7 +144,12 @@ func (c *Controller) shaped(ctx context.Context, ps *esv1alpha1.PushSecret, raw 
 	if err != nil {
 		return render.Source{}, fault.In(err, "spec")
 	}
-	source := render.Source{Data: d.Data, Type: raw.Type, Labels: labels.Merge(raw.Labels, d.Labels), Annotations: labels.Merge(raw.Annotations, d.Annotations)}
+	source := render.Source{
+		Data:        d.Data,
+		Type:        raw.Type,
+		Labels:      labels.Merge(raw.Labels, d.Labels),
+		Annotations: labels.Merge(raw.Annotations, d.Annotations),
+	}
 	if d.Type != "" {
 		source.Type = d.Type
 	}
@@ -158,12 +180,23 @@ func (c *Controller) targets(ctx context.Context, ps *esv1alpha1.PushSecret, w o
 		for _, e := range entries {
 			t.places = append(t.places, place{Entry: e})
 		}
-		t.session, t.err = c.Stores.Open(ctx, ps.Namespace, store.SecretStoreRef)
+		if t.session, t.err = c.Stores.Open(ctx, ps.Namespace, store.SecretStoreRef); errors.Is(t.err, stores.ErrOtherClass) {
+			return nil, t.err
+		}
 		all = append(all, t)
+	}
+	if len(all) == 0 {
+		return nil, fault.New(fault.Invalid, "no store matches spec.secretStoreRefs")
 	}
 	for i, found := range used {
 		if ref := ps.Spec.DataTo[i].StoreRef; !found && ref.Name != "" {
-			return nil, fault.New(fault.Invalid, "spec.dataTo[%d].storeRef names %s %q, which is not among spec.secretStoreRefs", i, ref.KindOrDefault(), ref.Name)
+			return nil, fault.New(
+				fault.Invalid,
+				"spec.dataTo[%d].storeRef names %s %q, which is not among spec.secretStoreRefs",
+				i,
+				ref.KindOrDefault(),
+				ref.Name,
+			)
 		}
 	}
 	return all, nil

@@ -19,8 +19,8 @@ import (
 	"github.com/sluice-operator/sluice/providers"
 )
 
-// cleanupPatience is how long the deletion of a PushSecret waits for a store that cannot be cleaned. After it the PushSecret goes, so that
-// its namespace can.
+// cleanupPatience is how long the deletion of a PushSecret waits for a store that cannot be cleaned. After it the
+// PushSecret goes, so that its namespace can.
 const cleanupPatience = 2 * time.Minute
 
 // guard sets or removes the finalizer that deletionPolicy Delete needs.
@@ -47,15 +47,30 @@ func (c *Controller) finalize(ctx context.Context, ps *esv1alpha1.PushSecret) (c
 		if c.Clock.Since(ps.DeletionTimestamp.Time) < cleanupPatience {
 			return ctrl.Result{}, err
 		}
-		c.Events.Eventf(ps, nil, corev1.EventTypeWarning, esv1alpha1.ReasonErrored, "Cleanup", "given up after %s: %s", cleanupPatience, fault.Message(err))
+		c.Events.Eventf(
+			ps,
+			nil,
+			corev1.EventTypeWarning,
+			esv1alpha1.ReasonErrored,
+			"Cleanup",
+			"given up after %s: %s",
+			cleanupPatience,
+			fault.Message(err),
+		)
 	}
 	before := ps.DeepCopy()
 	controllerutil.RemoveFinalizer(ps, esv1alpha1.FinalizerPushSecret)
-	return ctrl.Result{}, client.IgnoreNotFound(c.Client.Patch(ctx, ps, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
+	return ctrl.Result{}, client.IgnoreNotFound(
+		c.Client.Patch(ctx, ps, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})),
+	)
 }
 
 // prune removes from the stores what synced lists and desired does not, and returns what is left.
-func (c *Controller) prune(ctx context.Context, ps *esv1alpha1.PushSecret, synced, desired esv1alpha1.SyncedPushSecretsMap) (esv1alpha1.SyncedPushSecretsMap, error) {
+func (c *Controller) prune(
+	ctx context.Context,
+	ps *esv1alpha1.PushSecret,
+	synced, desired esv1alpha1.SyncedPushSecretsMap,
+) (esv1alpha1.SyncedPushSecretsMap, error) {
 	left := esv1alpha1.SyncedPushSecretsMap{}
 	var failures []error
 	for _, id := range slices.Sorted(maps.Keys(synced)) {

@@ -6,7 +6,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// rounds holds the values of rotations that have begun and not yet reached every store, so that a retry delivers the same values.
+// rounds holds the values of rotations that have begun and not yet reached every store, so that a retry delivers the
+// same values.
 type rounds struct {
 	mu     sync.Mutex
 	values map[types.NamespacedName]map[string][]byte

@@ -52,20 +52,35 @@ func (c *Controller) sync(ctx context.Context, ps *esv1alpha1.PushSecret) (outco
 	generated := ps.Spec.Selector.GeneratorRef != nil
 	replaces := ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateReplace
 	out.facts, out.decision = w.facts, plan.Push(w.facts, generated, replaces)
-	logf.FromContext(ctx).V(1).Info("planned", "due", out.decision.Due, "reason", out.decision.Reason, "rotate", out.decision.Rotate, "next", out.decision.Next)
+	logf.FromContext(
+		ctx,
+	).V(
+		1,
+	).Info(
+		"planned",
+		"due",
+		out.decision.Due,
+		"reason",
+		out.decision.Reason,
+		"rotate",
+		out.decision.Rotate,
+		"next",
+		out.decision.Next,
+	)
 	if !out.decision.Due {
 		return out, nil
 	}
 	err = c.deliver(ctx, ps, w, &out)
-	if errors.Is(err, errSourceGone) && ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete && len(ps.Status.SyncedPushSecrets) > 0 {
+	if errors.Is(err, errSourceGone) && ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete &&
+		len(ps.Status.SyncedPushSecrets) > 0 {
 		out.sourceGone = true
 		out.synced, err = c.prune(ctx, ps, ps.Status.SyncedPushSecrets, nil)
 	}
 	return out, err
 }
 
-// deliver brings the source into every store, and takes away what is not wanted any more. It goes on after a failure, so that one store that is
-// out of reach does not keep the value from the others.
+// deliver brings the source into every store, and takes away what is not wanted any more. It goes on after a failure,
+// so that one store that is out of reach does not keep the value from the others.
 func (c *Controller) deliver(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, out *outcome) error {
 	source, targets, err := c.prepare(ctx, ps, w, out.decision.Rotate)
 	if err != nil {
@@ -96,8 +111,15 @@ func (c *Controller) deliver(ctx context.Context, ps *esv1alpha1.PushSecret, w o
 	return nil
 }
 
-// push writes to one store, and reports whether values were left because they exist. What could not be written is taken out of wanted.
-func (c *Controller) push(ctx context.Context, ps *esv1alpha1.PushSecret, t *target, source render.Source, wanted map[string]esv1alpha1.PushSecretData) (bool, error) {
+// push writes to one store, and reports whether values were left because they exist. What could not be written is taken
+// out of wanted.
+func (c *Controller) push(
+	ctx context.Context,
+	ps *esv1alpha1.PushSecret,
+	t *target,
+	source render.Source,
+	wanted map[string]esv1alpha1.PushSecretData,
+) (bool, error) {
 	if t.err != nil {
 		clear(wanted)
 		return false, t.err
@@ -126,7 +148,10 @@ func (c *Controller) push(ctx context.Context, ps *esv1alpha1.PushSecret, t *tar
 		write.Pushed = pushedBefore(before, write.Key)
 		if err := t.session.Push(ctx, write); err != nil {
 			maps.DeleteFunc(wanted, func(_ string, d esv1alpha1.PushSecretData) bool { return d.Match.RemoteRef.RemoteKey == write.Key })
-			failures = append(failures, fault.In(err, "set secret failed: could not write remote ref %s to target secretstore %s", write.Key, t.Name))
+			failures = append(
+				failures,
+				fault.In(err, "set secret failed: could not write remote ref %s to target secretstore %s", write.Key, t.Name),
+			)
 		}
 	}
 	return left, combined(failures)
@@ -184,7 +209,8 @@ func combined(all []error) error {
 	return first
 }
 
-// owner returns the field manager under which a PushSecret writes. It is short enough for the API server and for no two PushSecrets the same.
+// owner returns the field manager under which a PushSecret writes. It is short enough for the API server and for no two
+// PushSecrets the same.
 func owner(ps metav1.Object) string {
 	if name := esv1alpha1.FieldManagerPrefix + ps.GetNamespace() + "/" + ps.GetName(); len(name) <= maxFieldManager {
 		return name

@@ -66,7 +66,12 @@ func NewNamespaced(config Config) *Controller {
 
 // NewCluster returns the controller of ClusterSecretStores.
 func NewCluster(config Config) *Controller {
-	return &Controller{Config: config, name: "clustersecretstore", metric: metrics.ClusterSecretStore, empty: func() store { return &esv1.ClusterSecretStore{} }}
+	return &Controller{
+		Config: config,
+		name:   "clustersecretstore",
+		metric: metrics.ClusterSecretStore,
+		empty:  func() store { return &esv1.ClusterSecretStore{} },
+	}
 }
 
 // Name implements controllers.Controller.
@@ -77,7 +82,10 @@ func (c *Controller) Register(_ context.Context, mgr manager.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(c.name).
 		WithOptions(c.Options).
-		For(c.empty(), builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		For(
+			c.empty(),
+			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})),
+		).
 		Complete(c)
 }
 
@@ -106,13 +114,15 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	c.Metrics.Reconciled(c.metric, req.Namespace, req.Name, c.Clock.Since(started))
 	if err != nil {
-		// What a store refers to is not watched, and neither are its rights: a store that is not ready is tried again at growing distances, whatever the cause.
+		// What a store refers to is not watched, and neither are its rights: a store that is not ready is tried again
+		// at growing distances, whatever the cause.
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: interval}, nil
 }
 
-// check opens the store and asks it whether it can be used. A store with credentials in the namespace of its users cannot be asked, and is taken to be usable.
+// check opens the store and asks it whether it can be used. A store with credentials in the namespace of its users
+// cannot be asked, and is taken to be usable.
 func (c *Controller) check(ctx context.Context, object store) error {
 	session, err := c.Stores.OpenStore(ctx, object)
 	if err != nil {
@@ -152,7 +162,12 @@ func refreshInterval(written *intstr.IntOrString, otherwise time.Duration) (time
 	if written.Type == intstr.String {
 		parsed, err := time.ParseDuration(strings.TrimSpace(written.StrVal))
 		if err != nil {
-			return 0, fault.Wrap(fault.Invalid, err, "spec.refreshInterval %q is neither a number of seconds nor a duration such as 5m", written.StrVal)
+			return 0, fault.Wrap(
+				fault.Invalid,
+				err,
+				"spec.refreshInterval %q is neither a number of seconds nor a duration such as 5m",
+				written.StrVal,
+			)
 		}
 		interval = parsed
 	}

@@ -1,2 +1,3 @@
-// Package secretstore checks SecretStores and ClusterSecretStores and says in their status whether they can be used, and if not, what is missing.
+// Package secretstore checks SecretStores and ClusterSecretStores and says in their status whether they can be used,
+// and if not, what is missing.
 package secretstore

@@ -14,11 +14,12 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 )
 
-// Counting is a system that issues credentials and counts them. Its generator takes the place of the kind Fake: each run yields the
-// keys of spec.data, or the key value when there are none, and each value is the text in spec.data followed by - and the number of the run.
+// Counting is a system that issues credentials and counts them. Its generator takes the place of the kind Fake: each
+// run yields the keys of spec.data, or the key value when there are none, and each value is the text in spec.data
+// followed by - and the number of the run.
 //
-// The zero value is ready and issues leases that do not end by themselves. Methods are safe for concurrent use; the fields are set before
-// the first run.
+// The zero value is ready and issues leases that do not end by themselves. Methods are safe for concurrent use; the
+// fields are set before the first run.
 type Counting struct {
 	// Lifetime of a lease by the clock of the Env; zero for one that does not end by itself.
 	Lifetime time.Duration
@@ -76,7 +77,8 @@ func (c *Counting) Revoked() int {
 	return c.revocations
 }
 
-// Live returns the numbers of the runs whose leases have not been given back, in ascending order. Leases that have ended count too.
+// Live returns the numbers of the runs whose leases have not been given back, in ascending order. Leases that have
+// ended count too.
 func (c *Counting) Live() []int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

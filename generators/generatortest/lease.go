@@ -9,7 +9,8 @@ import (
 	"github.com/sluice-operator/sluice/generators"
 )
 
-// givesBack checks leases where a generator has them: what State holds, when they end, and that to revoke them twice is no error.
+// givesBack checks leases where a generator has them: what State holds, when they end, and that to revoke them twice is
+// no error.
 func givesBack(ctx context.Context, h Harness) error {
 	before := live(h)
 	bound := h.Generator.Bind(h.Object)

@@ -12,8 +12,8 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 )
 
-// New returns the generator of kind Password. It is safe for concurrent use. A spec that cannot be met is fault.Invalid and names the
-// field; a cancelled context ends a run early with fault.Unavailable.
+// New returns the generator of kind Password. It is safe for concurrent use. A spec that cannot be met is fault.Invalid
+// and names the field; a cancelled context ends a run early with fault.Unavailable.
 func New() generators.Generator { return newFrom(rand.Reader) }
 
 // newFrom takes the source of randomness, so that tests can be deterministic.

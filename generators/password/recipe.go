@@ -155,7 +155,8 @@ func (r *recipe) alphabet() string {
 	return gopassword.LowerLetters + gopassword.UpperLetters
 }
 
-// overlap counts the characters of set that are in other too: a password's letters and digits may use them up before its symbols are drawn.
+// overlap counts the characters of set that are in other too: a password's letters and digits may use them up before
+// its symbols are drawn.
 func overlap(set, other string) int {
 	n := 0
 	for _, c := range set {

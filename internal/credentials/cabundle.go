@@ -11,8 +11,8 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 )
 
-// CABundle returns the PEM of a certificate authority: bundle, or else what provider names; nil when both are empty. Each may be Base64 of
-// the PEM. What holds no certificate is fault.Invalid.
+// CABundle returns the PEM of a certificate authority: bundle, or else what provider names; nil when both are empty.
+// Each may be Base64 of the PEM. What holds no certificate is fault.Invalid.
 func (r *Resolver) CABundle(ctx context.Context, bundle []byte, provider *esv1.CAProvider) ([]byte, error) {
 	if len(bundle) > 0 {
 		return certificates(bundle, "caBundle")

@@ -8,8 +8,8 @@ import (
 	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 )
 
-// NeedsConsumer reports whether spec, a part of an API object, holds a reference without a namespace. In a ClusterSecretStore such a
-// reference is followed in the namespace of the object that uses the store.
+// NeedsConsumer reports whether spec, a part of an API object, holds a reference without a namespace. In a
+// ClusterSecretStore such a reference is followed in the namespace of the object that uses the store.
 func NeedsConsumer(spec any) bool { return needsConsumer(reflect.ValueOf(spec)) }
 
 func needsConsumer(v reflect.Value) bool {

@@ -26,8 +26,8 @@ var (
 
 // Resolver resolves the references of one referrer. It is safe for concurrent use and keeps nothing: every call reads anew.
 //
-// What is missing is fault.Invalid and never fault.NotFound, which is kept for secrets that are absent from a store. A right that the
-// operator lacks is fault.Denied and names the verb.
+// What is missing is fault.Invalid and never fault.NotFound, which is kept for secrets that are absent from a store. A
+// right that the operator lacks is fault.Denied and names the verb.
 type Resolver struct {
 	service  *Service
 	referrer Referrer

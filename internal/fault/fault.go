@@ -61,14 +61,14 @@ func New(kind Kind, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...)}
 }
 
-// Wrap returns an error of the given kind whose message is the formatted text alone: the cause's own text is not repeated, since
-// it may quote values.
+// Wrap returns an error of the given kind whose message is the formatted text alone: the cause's own text is not
+// repeated, since it may quote values.
 func Wrap(kind Kind, cause error, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...), Cause: cause}
 }
 
-// In returns err with a formatted context in front of its message, and keeps kind and RetryAfter. An error without a kind becomes Unknown
-// and its own text is left out of the message. In returns nil for a nil err.
+// In returns err with a formatted context in front of its message, and keeps kind and RetryAfter. An error without a
+// kind becomes Unknown and its own text is left out of the message. In returns nil for a nil err.
 func In(err error, format string, args ...any) error {
 	if err == nil {
 		return nil

@@ -1,2 +1,3 @@
-// Package fingerprint recognises content that was seen before, without letting anybody who reads a fingerprint guess the content: every fingerprint is keyed.
+// Package fingerprint recognises content that was seen before, without letting anybody who reads a fingerprint guess
+// the content: every fingerprint is keyed.
 package fingerprint

@@ -21,7 +21,8 @@ const KeySize = 32
 // New returns a hasher with the given key, which is not changed afterwards.
 func New(key []byte) Hasher { return Hasher{key: key} }
 
-// Of returns the fingerprint of several maps of values and several texts. Equal content has an equal fingerprint, in any order of the keys.
+// Of returns the fingerprint of several maps of values and several texts. Equal content has an equal fingerprint, in
+// any order of the keys.
 func (h Hasher) Of(maps []map[string][]byte, texts ...string) string {
 	mac := hmac.New(sha256.New, h.key)
 	for _, m := range maps {

@@ -35,8 +35,8 @@ type Runner struct {
 	Class string
 }
 
-// Bind returns the generator that ref names, as seen from namespace. A missing one is fault.Invalid; one of another controller class is
-// stores.ErrOtherClass.
+// Bind returns the generator that ref names, as seen from namespace. A missing one is fault.Invalid; one of another
+// controller class is stores.ErrOtherClass.
 func (r *Runner) Bind(ctx context.Context, namespace string, ref esv1.GeneratorRef) (generators.Bound, error) {
 	if want := genv1alpha1.GroupVersion().String(); ref.APIVersion != "" && ref.APIVersion != want {
 		return generators.Bound{}, fault.New(fault.Invalid, "generatorRef.apiVersion %q is not %s", ref.APIVersion, want)
@@ -90,8 +90,8 @@ func (r *Runner) get(ctx context.Context, namespace string, ref esv1.GeneratorRe
 	}
 }
 
-// Run runs a generator once for an object in namespace. A generator that obtains leases is fault.Unsupported, and what it obtained is given
-// back: this operator keeps no leases.
+// Run runs a generator once for an object in namespace. A generator that obtains leases is fault.Unsupported, and what
+// it obtained is given back: this operator keeps no leases.
 func (r *Runner) Run(ctx context.Context, namespace string, bound generators.Bound) (map[string][]byte, error) {
 	env := generators.Env{
 		Resolver: r.Credentials.For(credentials.Referrer{Kind: bound.Kind(), Namespace: namespace, Consumer: namespace}),

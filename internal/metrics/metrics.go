@@ -41,7 +41,11 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 	}
 	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls}
 	for _, kind := range []Kind{ExternalSecret, PushSecret, SecretStore, ClusterSecretStore} {
-		m.conditions[kind] = gauge(kind, "status_condition", "1 for the status that the condition has, else 0.", append(object, "condition", "status")...)
+		m.conditions[kind] = gauge(
+			kind,
+			"status_condition",
+			"1 for the status that the condition has, else 0.",
+			append(object, "condition", "status")...)
 		m.durations[kind] = gauge(kind, "reconcile_duration", "Duration of the last reconciliation in nanoseconds.", object...)
 		all = append(all, m.conditions[kind], m.durations[kind])
 	}
@@ -61,8 +65,8 @@ func (m *Metrics) Synced(namespace, name string, err error) {
 	}
 }
 
-// Condition records the status of a condition of an object; namespace is empty for a cluster-scoped one. An unknown status is neither True
-// nor False.
+// Condition records the status of a condition of an object; namespace is empty for a cluster-scoped one. An unknown
+// status is neither True nor False.
 func (m *Metrics) Condition(kind Kind, namespace, name, condition string, status metav1.ConditionStatus) {
 	gauge := m.conditions[kind]
 	gauge.DeletePartialMatch(prometheus.Labels{"name": name, "namespace": namespace, "condition": conditionDeleted})
@@ -89,7 +93,8 @@ func (m *Metrics) ProviderCall(provider, call string, err error) {
 	m.apiCalls.WithLabelValues(provider, call, status).Inc()
 }
 
-// Forget removes the metrics of an object that is gone. Of an ExternalSecret one stays that says so, which dashboards of this API rely on.
+// Forget removes the metrics of an object that is gone. Of an ExternalSecret one stays that says so, which dashboards
+// of this API rely on.
 func (m *Metrics) Forget(kind Kind, namespace, name string) {
 	labels := prometheus.Labels{"name": name, "namespace": namespace}
 	m.conditions[kind].DeletePartialMatch(labels)

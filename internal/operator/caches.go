@@ -34,8 +34,8 @@ func mainCache(namespace string) cache.Options {
 	}
 }
 
-// notices is a cache of the metadata of all Secrets and ConfigMaps. It is a cache of its own because the selectors of a cache hold for every
-// representation of a kind.
+// notices is a cache of the metadata of all Secrets and ConfigMaps. It is a cache of its own because the selectors of a
+// cache hold for every representation of a kind.
 type notices struct {
 	cache.Cache
 }

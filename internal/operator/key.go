@@ -16,16 +16,27 @@ import (
 
 // The Secret in the operator's namespace that holds the key of the fingerprints.
 const (
-	keySecret = "sluice-fingerprint-key"
+	keySecret = "sluice-fingerprint-key" //nolint:gosec // a name, not a credential
 	keyField  = "key"
 )
 
-// hasher returns a hasher with the key that is kept in the cluster, which is made at the first start. Where it can be neither read nor made, a key for
-// this process is used: the next process will then read every source once, and changes no value by it.
+// hasher returns a hasher with the key that is kept in the cluster, which is made at the first start. Where it can be
+// neither read nor made, a key for this process is used: the next process will then read every source once, and changes
+// no value by it.
 func hasher(ctx context.Context, c client.Client, namespace string) fingerprint.Hasher {
 	key, err := storedKey(ctx, c, namespace)
 	if err != nil {
-		logf.FromContext(ctx).Info("using a key of fingerprints that ends with this process", "namespace", namespace, "secret", keySecret, "reason", err.Error())
+		logf.FromContext(
+			ctx,
+		).Info(
+			"using a key of fingerprints that ends with this process",
+			"namespace",
+			namespace,
+			"secret",
+			keySecret,
+			"reason",
+			err.Error(),
+		)
 		key = newKey()
 	}
 	return fingerprint.New(key)

@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -21,7 +22,10 @@ import (
 	"github.com/sluice-operator/sluice/apis"
 	"github.com/sluice-operator/sluice/controllers"
 	"github.com/sluice-operator/sluice/internal/catalog"
+	"github.com/sluice-operator/sluice/internal/credentials"
+	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/metrics"
+	"github.com/sluice-operator/sluice/internal/stores"
 )
 
 // Scheme returns a scheme of our kinds and Kubernetes' own.
@@ -79,7 +83,8 @@ func managerOptions(scheme *runtime.Scheme, o Options) ctrl.Options {
 	return ctrl.Options{
 		Scheme: scheme,
 		Cache:  mainCache(o.Namespace),
-		// A controller that reads its own write back from a stale cache would do its work twice, and a generator must not run twice.
+		// A controller that reads its own write back from a stale cache would do its work twice, and a generator must
+		// not run twice.
 		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &readYourWrites}},
 		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddr},
 		HealthProbeBindAddress:        o.LiveAddr,
@@ -93,19 +98,14 @@ func managerOptions(scheme *runtime.Scheme, o Options) ctrl.Options {
 	}
 }
 
-func dependencies(ctx context.Context, mgr manager.Manager, config *rest.Config, scheme *runtime.Scheme, o Options) (controllers.Deps, error) {
+func dependencies(
+	ctx context.Context,
+	mgr manager.Manager,
+	config *rest.Config,
+	scheme *runtime.Scheme,
+	o Options,
+) (controllers.Deps, error) {
 	noticed, err := newNotices(config, scheme, o.Namespace)
-	if err != nil {
-		return controllers.Deps{}, err
-	}
-	if err := mgr.Add(noticed); err != nil {
-		return controllers.Deps{}, fmt.Errorf("add the cache of metadata: %w", err)
-	}
-	providerRegistry, err := catalog.Providers(config)
-	if err != nil {
-		return controllers.Deps{}, err
-	}
-	generatorRegistry, err := catalog.Generators()
 	if err != nil {
 		return controllers.Deps{}, err
 	}
@@ -113,22 +113,54 @@ func dependencies(ctx context.Context, mgr manager.Manager, config *rest.Config,
 	if err != nil {
 		return controllers.Deps{}, err
 	}
+	pool, runner, err := sources(mgr, config, measured, o.Class)
+	if err != nil {
+		return controllers.Deps{}, err
+	}
+	closing := manager.RunnableFunc(func(ctx context.Context) error {
+		<-ctx.Done()
+		pool.Close(context.WithoutCancel(ctx))
+		return nil
+	})
+	if err := errors.Join(mgr.Add(noticed), mgr.Add(closing)); err != nil {
+		return controllers.Deps{}, fmt.Errorf("add to the manager: %w", err)
+	}
 	direct, err := client.New(config, client.Options{Scheme: scheme})
 	if err != nil {
 		return controllers.Deps{}, fmt.Errorf("make the client: %w", err)
 	}
 	return controllers.Deps{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Notices: noticed,
-		Recorder:  func(source string) events.EventRecorder { return mgr.GetEventRecorder(source) },
-		Providers: providerRegistry, Generators: generatorRegistry,
-		Engine: o.engine(), Hasher: hasher(ctx, direct, o.OperatorNamespace), Metrics: measured,
-		HTTP: transports(), Clock: clock.RealClock{},
-		Class: o.Class, Concurrency: o.Concurrency, StoreInterval: o.StoreInterval, FloodGate: o.FloodGate,
-		NeverCopied: o.neverCopied(), ClusterStores: o.ClusterStores, Stores: o.Stores, PushSecrets: o.PushSecrets,
+		Recorder: func(source string) events.EventRecorder { return mgr.GetEventRecorder(source) },
+		Stores:   pool, Generators: runner,
+		Engine: o.engine(), Hasher: hasher(ctx, direct, o.OperatorNamespace), Metrics: measured, Clock: clock.RealClock{},
+		Concurrency: o.Concurrency, StoreInterval: o.StoreInterval, FloodGate: o.FloodGate, NeverCopied: o.neverCopied(),
+		CheckStores: o.Stores, CheckClusterStores: o.ClusterStores, PushSecrets: o.PushSecrets,
 	}, nil
 }
 
-// transports returns a function that gives every client with the system's TLS settings the same transport, and the others one of their own.
+// sources returns what values come from: the stores and the generators that the build contains.
+func sources(mgr manager.Manager, config *rest.Config, m *metrics.Metrics, class string) (*stores.Pool, *lease.Runner, error) {
+	providers, err := catalog.Providers(config)
+	if err != nil {
+		return nil, nil, err
+	}
+	generators, err := catalog.Generators()
+	if err != nil {
+		return nil, nil, err
+	}
+	resolver, http, now := credentials.New(mgr.GetAPIReader(), mgr.GetClient()), transports(), clock.RealClock{}
+	pool := stores.NewPool(stores.Config{
+		Reader: mgr.GetClient(), Providers: providers, Credentials: resolver, Metrics: m, Class: class, Clock: now, HTTP: http,
+	})
+	runner := &lease.Runner{
+		Reader: mgr.GetClient(), Generators: generators, Credentials: resolver, Class: class, Clock: now, HTTP: http,
+	}
+	return pool, runner, nil
+}
+
+// transports returns a function that gives every client with the system's TLS settings the same transport, and the
+// others one of their own.
 func transports() func(*tls.Config) http.RoundTripper {
 	shared := http.DefaultTransport
 	return func(settings *tls.Config) http.RoundTripper {

@@ -46,7 +46,12 @@ const (
 func (o *Options) Bind(fs *flag.FlagSet) {
 	fs.StringVar(&o.MetricsAddr, "metrics-addr", ":8080", "The address on which metrics are served; 0 turns them off.")
 	fs.StringVar(&o.LiveAddr, "live-addr", ":8082", "The address on which /healthz and /readyz are served; 0 turns them off.")
-	fs.StringVar(&o.Class, "controller-class", stores.DefaultClass, "The controller class: stores and generators of another class are left alone.")
+	fs.StringVar(
+		&o.Class,
+		"controller-class",
+		stores.DefaultClass,
+		"The controller class: stores and generators of another class are left alone.",
+	)
 	fs.StringVar(&o.Namespace, "namespace", "", "The only namespace to work in; all when empty.")
 	fs.StringVar(&o.OperatorNamespace, "operator-namespace", ownNamespace(),
 		"The namespace of the operator itself: its leader election and the key of its fingerprints live there.")
@@ -60,13 +65,28 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 	fs.BoolVar(&o.PushSecrets, "enable-push-secret-reconciler", true, "Push PushSecrets.")
 	fs.BoolVar(&o.LeaderElection.Enabled, "enable-leader-election", false, "Let one of several replicas work at a time.")
 	fs.StringVar(&o.LeaderElection.ID, "leader-election-id", "external-secrets-controller", "The name of the lease.")
-	fs.DurationVar(&o.LeaderElection.LeaseDuration, "leader-election-lease-duration", 15*time.Second, "How long a replica that is silent stays leader.")
-	fs.DurationVar(&o.LeaderElection.RenewDeadline, "leader-election-renew-deadline", 10*time.Second, "How long the leader tries to renew its lease before it gives up.")
+	fs.DurationVar(
+		&o.LeaderElection.LeaseDuration,
+		"leader-election-lease-duration",
+		15*time.Second,
+		"How long a replica that is silent stays leader.",
+	)
+	fs.DurationVar(
+		&o.LeaderElection.RenewDeadline,
+		"leader-election-renew-deadline",
+		10*time.Second,
+		"How long the leader tries to renew its lease before it gives up.",
+	)
 	fs.DurationVar(&o.LeaderElection.RetryPeriod, "leader-election-retry-period", 2*time.Second, "The time between two tries.")
 	fs.StringVar(&o.LeftDelimiter, "template-left-delimiter", "{{", "What opens an action in a template.")
 	fs.StringVar(&o.RightDelimiter, "template-right-delimiter", "}}", "What closes an action in a template.")
-	fs.StringVar(&o.NeverCopied, "never-copied-metadata", "",
-		"Comma-separated prefixes of labels and annotations that are not copied to what is made from an object, beside those of Argo CD, Flux, Helm and kubectl.")
+	fs.StringVar(
+		&o.NeverCopied,
+		"never-copied-metadata",
+		"",
+		"Comma-separated prefixes of labels and annotations that are not copied to what is made from an object, "+
+			"beside those of Argo CD, Flux, Helm and kubectl.",
+	)
 }
 
 // engine returns the template engine that the options describe.

@@ -50,7 +50,8 @@ func Keys(set *fieldpath.Set, path ...string) []string {
 	return keys
 }
 
-// Only is a cache transform: of the managed fields it keeps those of the managers that keep accepts, so that objects take little memory.
+// Only is a cache transform: of the managed fields it keeps those of the managers that keep accepts, so that objects
+// take little memory.
 func Only(keep func(manager string) bool) func(any) (any, error) {
 	return func(obj any) (any, error) {
 		if o, ok := obj.(metav1.Object); ok {

@@ -65,13 +65,13 @@ func (p *Pool) take(k key) (*entry, error) {
 	return e, nil
 }
 
-func (p *Pool) release(e *entry) {
+func (p *Pool) release(ctx context.Context, e *entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	e.calls--
 	e.used = p.config.Clock.Now()
 	if e.evicted && e.calls == 0 {
-		p.closeEntry(e)
+		p.closeEntry(ctx, e)
 	}
 }
 
@@ -94,61 +94,61 @@ func (p *Pool) openEntry(ctx context.Context, s *Session) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		p.closeEntry(e)
+		p.closeEntry(ctx, e)
 		return nil
 	}
-	p.sweep(s.key, now)
+	p.sweep(ctx, s.key, now)
 	p.entries[s.key] = e
 	return nil
 }
 
 // sweep evicts idle clients, and those of older generations of the store that is being opened. The mutex is held.
-func (p *Pool) sweep(opened key, now time.Time) {
+func (p *Pool) sweep(ctx context.Context, opened key, now time.Time) {
 	for k, e := range p.entries {
 		outdated := k.store == opened.store && (k.uid != opened.uid || k.generation < opened.generation)
 		if outdated || (e.calls == 0 && now.Sub(e.used) > idleTime) {
-			p.evict(k, e)
+			p.evict(ctx, k, e)
 		}
 	}
 }
 
 // evictStore evicts all clients of one store.
-func (p *Pool) evictStore(store providers.Store) {
+func (p *Pool) evictStore(ctx context.Context, store providers.Store) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for k, e := range p.entries {
 		if k.store == store {
-			p.evict(k, e)
+			p.evict(ctx, k, e)
 		}
 	}
 }
 
-// judge evicts the client of a call that ended with err, where opening it anew may help: when credentials were refused, which may have been
-// renewed, and when an older client finds its store unavailable.
-func (p *Pool) judge(k key, e *entry, err error) {
+// judge evicts the client of a call that ended with err, where opening it anew may help: when credentials were refused,
+// which may have been renewed, and when an older client finds its store unavailable.
+func (p *Pool) judge(ctx context.Context, k key, e *entry, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	aged := p.config.Clock.Since(e.opened) >= reopenTime
 	doubtful := fault.Is(err, fault.Denied) || fault.Is(err, fault.Unavailable) && aged
 	if doubtful && p.entries[k] == e {
-		p.evict(k, e)
+		p.evict(ctx, k, e)
 	}
 }
 
 // evict takes an entry out of the pool and closes its client as soon as no call uses it. The mutex is held.
-func (p *Pool) evict(k key, e *entry) {
+func (p *Pool) evict(ctx context.Context, k key, e *entry) {
 	delete(p.entries, k)
 	e.evicted = true
 	if e.calls == 0 {
-		p.closeEntry(e)
+		p.closeEntry(ctx, e)
 	}
 }
 
 // closeEntry closes a client that nobody can reach any more, in the background: closing may take a call over the network.
-func (p *Pool) closeEntry(e *entry) {
+func (p *Pool) closeEntry(ctx context.Context, e *entry) {
 	go func() {
 		defer p.open.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), openTimeout)
 		defer cancel()
 		// There is nobody left whom a failure would concern.
 		_ = e.client.Close(ctx)

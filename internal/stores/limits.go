@@ -32,7 +32,13 @@ func checkSizes(key string, fields map[string][]byte) error {
 	total := 0
 	for name, value := range fields {
 		if len(value) > maxValue {
-			return fault.New(fault.Invalid, "secret %q is too large: a value (property %q) has more than %d MiB", key, name, maxValue/mebibyte)
+			return fault.New(
+				fault.Invalid,
+				"secret %q is too large: a value (property %q) has more than %d MiB",
+				key,
+				name,
+				maxValue/mebibyte,
+			)
 		}
 		total += len(value)
 	}
@@ -71,8 +77,8 @@ func retrySettings(settings *esv1.SecretStoreRetrySettings) (retries, error) {
 	return r, nil
 }
 
-// run calls op until it succeeds, fails for good, or the retries are used up. Waits double, and are at least what a throttling system asks
-// for; one that asks for more than maxWait is not waited for.
+// run calls op until it succeeds, fails for good, or the retries are used up. Waits double, and are at least what a
+// throttling system asks for; one that asks for more than maxWait is not waited for.
 func (r retries) run(ctx context.Context, clock clock.Clock, op func() error) error {
 	backoff := wait.Backoff{Duration: r.interval, Factor: 2, Jitter: 0.1, Steps: r.max, Cap: maxWait}
 	for range r.max {

@@ -63,8 +63,8 @@ func (p *Pool) serves(store esv1.GenericStore) bool {
 	return class == "" || class == p.config.Class
 }
 
-// allows reports whether one of the conditions matches namespace. One that cannot be read makes all of them fault.Invalid, whatever the
-// others say.
+// allows reports whether one of the conditions matches namespace. One that cannot be read makes all of them
+// fault.Invalid, whatever the others say.
 func (p *Pool) allows(ctx context.Context, conditions []esv1.ClusterSecretStoreCondition, namespace string) (bool, error) {
 	allowed := false
 	for i, condition := range conditions {

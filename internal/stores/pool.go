@@ -19,8 +19,8 @@ import (
 	"github.com/sluice-operator/sluice/providers"
 )
 
-// ErrOtherClass says that a store belongs to another controller class. What refers to it is another operator's business and is left alone,
-// silently.
+// ErrOtherClass says that a store belongs to another controller class. What refers to it is another operator's business
+// and is left alone, silently.
 var ErrOtherClass = errors.New("the store belongs to another controller class")
 
 // DefaultClass is the controller class of an operator that is given none.
@@ -29,8 +29,8 @@ const DefaultClass = "default"
 const (
 	// idleTime is how long a client stays open without a call.
 	idleTime = 10 * time.Minute
-	// reopenTime is how old a client must be to be given up when its store is unavailable: something that it read when it was opened may
-	// have changed since, such as a certificate authority.
+	// reopenTime is how old a client must be to be given up when its store is unavailable: something that it read when
+	// it was opened may have changed since, such as a certificate authority.
 	reopenTime = time.Minute
 	// openTimeout bounds the opening and the closing of a client.
 	openTimeout = 30 * time.Second
@@ -54,8 +54,8 @@ type Config struct {
 	HTTP func(*tls.Config) http.RoundTripper
 }
 
-// Pool opens stores and keeps their clients, one for each store and generation, and for each namespace where a store takes its credentials
-// from there. It is safe for concurrent use.
+// Pool opens stores and keeps their clients, one for each store and generation, and for each namespace where a store
+// takes its credentials from there. It is safe for concurrent use.
 type Pool struct {
 	config Config
 	flight singleflight.Group
@@ -82,8 +82,9 @@ type openOptions struct{ requireReady bool }
 // RequireReady refuses a store whose last check did not find it ready, or whose spec has changed since, as fault.Unavailable.
 func RequireReady() OpenOption { return func(o *openOptions) { o.requireReady = true } }
 
-// Open returns a Session with the store that ref names, for an object in namespace. A store that does not exist is fault.Invalid, one that
-// may not be used from namespace is fault.Denied, and one of another controller class is ErrOtherClass. A Session needs no closing.
+// Open returns a Session with the store that ref names, for an object in namespace. A store that does not exist is
+// fault.Invalid, one that may not be used from namespace is fault.Denied, and one of another controller class is
+// ErrOtherClass. A Session needs no closing.
 func (p *Pool) Open(ctx context.Context, namespace string, ref esv1.SecretStoreRef, opts ...OpenOption) (*Session, error) {
 	var options openOptions
 	for _, opt := range opts {
@@ -104,14 +105,14 @@ func (p *Pool) Open(ctx context.Context, namespace string, ref esv1.SecretStoreR
 	return p.session(ctx, store, namespace)
 }
 
-// OpenStore returns a Session with store itself, to check it. Its clients are opened anew, so that what they read from elsewhere is read
-// again. A store whose credentials are in the namespace of the object that uses it cannot be opened like this: providers.ErrNeedsConsumer
-// is in the error's chain then.
+// OpenStore returns a Session with store itself, to check it. Its clients are opened anew, so that what they read from
+// elsewhere is read again. A store whose credentials are in the namespace of the object that uses it cannot be opened
+// like this: providers.ErrNeedsConsumer is in the error's chain then.
 func (p *Pool) OpenStore(ctx context.Context, store esv1.GenericStore) (*Session, error) {
 	if !p.serves(store) {
 		return nil, ErrOtherClass
 	}
-	p.evictStore(nameOf(store))
+	p.evictStore(ctx, nameOf(store))
 	return p.session(ctx, store, "")
 }
 
@@ -120,7 +121,7 @@ func (p *Pool) Close(ctx context.Context) {
 	p.mu.Lock()
 	p.closed = true
 	for k, e := range p.entries {
-		p.evict(k, e)
+		p.evict(ctx, k, e)
 	}
 	p.mu.Unlock()
 	done := make(chan struct{})

@@ -18,8 +18,8 @@ const (
 	annotationsName = "annotations"
 )
 
-// field returns the property of a secret that has fields: the field of that very name, else, split at the first dot, a path into the value
-// of a field.
+// field returns the property of a secret that has fields: the field of that very name, else, split at the first dot, a
+// path into the value of a field.
 func field(fields map[string][]byte, key, property string) ([]byte, error) {
 	if value, ok := fields[property]; ok {
 		return value, nil
@@ -127,8 +127,8 @@ func metadataValue(secret providers.Secret, ref esv1.ExternalSecretDataRemoteRef
 	return labelled(chosen, name, ref)
 }
 
-// labelled returns the value of a label or an annotation. Names hold dots themselves, written plainly or with a backslash; only where there
-// is no such name does a dot begin a path into the value.
+// labelled returns the value of a label or an annotation. Names hold dots themselves, written plainly or with a
+// backslash; only where there is no such name does a dot begin a path into the value.
 func labelled(values map[string]string, name string, ref esv1.ExternalSecretDataRemoteRef) ([]byte, error) {
 	for _, candidate := range []string{name, strings.ReplaceAll(name, `\.`, ".")} {
 		if value, ok := values[candidate]; ok {
@@ -148,7 +148,12 @@ func missing(key, property string) error {
 
 // notJSON is not a missing property: what is malformed now may be well again, and must not delete what was made from it.
 func notJSON(key, property string) error {
-	return fault.New(fault.Invalid, "property %q cannot be read from secret %q: what it leads into is not a JSON object or array", property, key)
+	return fault.New(
+		fault.Invalid,
+		"property %q cannot be read from secret %q: what it leads into is not a JSON object or array",
+		property,
+		key,
+	)
 }
 
 // object returns a map as a JSON object with string values.

@@ -12,7 +12,8 @@ import (
 	"github.com/sluice-operator/sluice/providers"
 )
 
-// Get returns one value: the property of the secret that ref names, or all of the secret when it names none. Decoding is the caller's.
+// Get returns one value: the property of the secret that ref names, or all of the secret when it names none. Decoding
+// is the caller's.
 func (s *Session) Get(ctx context.Context, ref esv1.ExternalSecretDataRemoteRef) ([]byte, error) {
 	secret, err := s.read(ctx, providers.Ref{Key: ref.Key, Version: ref.Version})
 	if err != nil {
@@ -22,7 +23,8 @@ func (s *Session) Get(ctx context.Context, ref esv1.ExternalSecretDataRemoteRef)
 	return value, s.in(err)
 }
 
-// Map returns all values of the secret that ref names, or the members of its property. Conversion of keys and decoding are the caller's.
+// Map returns all values of the secret that ref names, or the members of its property. Conversion of keys and decoding
+// are the caller's.
 func (s *Session) Map(ctx context.Context, ref esv1.ExternalSecretDataRemoteRef) (map[string][]byte, error) {
 	secret, err := s.read(ctx, providers.Ref{Key: ref.Key, Version: ref.Version})
 	if err != nil {
@@ -32,7 +34,8 @@ func (s *Session) Map(ctx context.Context, ref esv1.ExternalSecretDataRemoteRef)
 	return values, s.in(err)
 }
 
-// Find returns the secrets that match, each as a whole under its key; none is no error. Conversion of keys and decoding are the caller's.
+// Find returns the secrets that match, each as a whole under its key; none is no error. Conversion of keys and decoding
+// are the caller's.
 func (s *Session) Find(ctx context.Context, find esv1.ExternalSecretFind) (map[string][]byte, error) {
 	query, err := queryOf(find)
 	if err != nil {
@@ -82,8 +85,8 @@ func collect(ctx context.Context, lister providers.Lister, query providers.Query
 	return found, nil
 }
 
-// mapOf returns the values of a secret by key. The members of a property are JSON in stores that keep fields, plain text in those that keep
-// values.
+// mapOf returns the values of a secret by key. The members of a property are JSON in stores that keep fields, plain
+// text in those that keep values.
 func mapOf(secret providers.Secret, ref esv1.ExternalSecretDataRemoteRef) (map[string][]byte, error) {
 	fetch := ref.MetadataPolicy == esv1.MetadataPolicyFetch
 	encode := rawMember

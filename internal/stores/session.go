@@ -11,9 +11,10 @@ import (
 	"github.com/sluice-operator/sluice/providers"
 )
 
-// Session is one use of a store, usually one reconciliation long. It reads each secret once and answers from memory afterwards, so that
-// everything taken from one secret is of one version. It is safe for concurrent use; what it returns is to be read only. All its errors are
-// faults that name the store, and fault.NotFound means that a secret, or a property in it, is certainly absent.
+// Session is one use of a store, usually one reconciliation long. It reads each secret once and answers from memory
+// afterwards, so that everything taken from one secret is of one version. It is safe for concurrent use; what it
+// returns is to be read only. All its errors are faults that name the store, and fault.NotFound means that a secret, or
+// a property in it, is certainly absent.
 type Session struct {
 	pool     *Pool
 	name     providers.Store
@@ -40,8 +41,8 @@ func (s *Session) Store() providers.Store { return s.name }
 // Capabilities returns what can be done with the store.
 func (s *Session) Capabilities() esv1.SecretStoreCapabilities { return s.provider.Capabilities() }
 
-// Check returns nil when the store is usable, also for a provider that has no check beyond being opened. A fault.Unavailable error says
-// that this could not be found out.
+// Check returns nil when the store is usable, also for a provider that has no check beyond being opened. A
+// fault.Unavailable error says that this could not be found out.
 func (s *Session) Check(ctx context.Context) error {
 	return s.call(ctx, func(ctx context.Context, c providers.Client) error {
 		checker, ok := c.(providers.Checker)
@@ -79,8 +80,8 @@ func (s *Session) Delete(ctx context.Context, r providers.Removal) error {
 	})
 }
 
-// Read returns what a Push of the same key, property and options would change: the value of one field, or all of the secret when property
-// is empty. It is read anew each time. Property is a name here and never a path.
+// Read returns what a Push of the same key, property and options would change: the value of one field, or all of the
+// secret when property is empty. It is read anew each time. Property is a name here and never a path.
 func (s *Session) Read(ctx context.Context, key, property string, options json.RawMessage) ([]byte, error) {
 	secret, err := s.fetch(ctx, providers.Ref{Key: key}, options)
 	if err != nil {
@@ -144,9 +145,9 @@ func (s *Session) call(ctx context.Context, op func(context.Context, providers.C
 		if err != nil {
 			return notAbsent(classify(err))
 		}
-		defer s.pool.release(e)
+		defer s.pool.release(ctx, e)
 		err = classify(op(ctx, e.client))
-		s.pool.judge(s.key, e, err)
+		s.pool.judge(ctx, s.key, e, err)
 		return err
 	}))
 }

@@ -75,7 +75,8 @@ func TemplateSources(template *esv1.ExternalSecretTemplate) []TemplateSource {
 	return refs
 }
 
-// Handler enqueues the objects of list's kind that refer to the object of an event, which is of the given kind. They are found through Index.
+// Handler enqueues the objects of list's kind that refer to the object of an event, which is of the given kind. They
+// are found through Index.
 func Handler(reader client.Reader, kind string, list client.ObjectList) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, changed client.Object) []reconcile.Request {
 		found := sets.New[types.NamespacedName]()

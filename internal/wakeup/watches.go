@@ -23,9 +23,16 @@ func OwnChanges() builder.ForOption {
 	))
 }
 
-// Watch wakes the objects of list's kind when a store, a generator, a Secret or a ConfigMap that they refer to appears, changes or goes. The objects must be
-// indexed by Index in reader. Of Secrets and ConfigMaps only the metadata is watched, through notices.
-func Watch(b *builder.Builder, reader client.Reader, list client.ObjectList, registry *generators.Registry, notices cache.Cache) *builder.Builder {
+// Watch wakes the objects of list's kind when a store, a generator, a Secret or a ConfigMap that they refer to appears,
+// changes or goes. The objects must be indexed by Index in reader. Of Secrets and ConfigMaps only the metadata is
+// watched, through notices.
+func Watch(
+	b *builder.Builder,
+	reader client.Reader,
+	list client.ObjectList,
+	registry *generators.Registry,
+	notices cache.Cache,
+) *builder.Builder {
 	b = b.Watches(&esv1.SecretStore{}, Handler(reader, esv1.KindSecretStore, list)).
 		Watches(&esv1.ClusterSecretStore{}, Handler(reader, esv1.KindClusterSecretStore, list)).
 		Watches(&genv1alpha1.ClusterGenerator{}, Handler(reader, genv1alpha1.KindClusterGenerator, list))

@@ -10,7 +10,8 @@ import (
 	"github.com/sluice-operator/sluice/providers"
 )
 
-// List implements providers.Lister, by name alone. Of a key with several versions it yields the last one in the order of their names.
+// List implements providers.Lister, by name alone. Of a key with several versions it yields the last one in the order
+// of their names.
 func (c *client) List(ctx context.Context, query providers.Query) iter.Seq2[providers.Entry, error] {
 	return func(yield func(providers.Entry, error) bool) {
 		found, err := c.find(ctx, query)

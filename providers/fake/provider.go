@@ -16,8 +16,8 @@ const (
 	resultUnknown = 1
 )
 
-// New returns the provider. What is pushed to one of its stores is kept by the returned value, under the store's kind, namespace and name,
-// and is lost with the process.
+// New returns the provider. What is pushed to one of its stores is kept by the returned value, under the store's kind,
+// namespace and name, and is lost with the process.
 func New() providers.Provider {
 	var mu sync.Mutex
 	pushed := map[providers.Store]*memory{}

@@ -11,8 +11,9 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 )
 
-// Check implements providers.Checker: the store is usable when its identity may get Secrets in its namespace, or at least one of them by
-// name. The rules that the server lists may be incomplete, so that it is asked directly before the answer is no.
+// Check implements providers.Checker: the store is usable when its identity may get Secrets in its namespace, or at
+// least one of them by name. The rules that the server lists may be incomplete, so that it is asked directly before the
+// answer is no.
 func (c *client) Check(ctx context.Context) error {
 	rules := &authorizationv1.SelfSubjectRulesReview{Spec: authorizationv1.SelfSubjectRulesReviewSpec{Namespace: c.namespace}}
 	err := c.review(ctx, callRules, "selfsubjectrulesreviews", func(ctx context.Context) (err error) {
@@ -38,7 +39,8 @@ func (c *client) Check(ctx context.Context) error {
 	return fault.New(fault.Denied, "the store's identity may not get secrets in namespace %q: grant it the verb %q", c.namespace, "get")
 }
 
-// review makes one review. An identity that may not ask about itself may have every right that it needs: that is not found out then.
+// review makes one review. An identity that may not ask about itself may have every right that it needs: that is not
+// found out then.
 func (c *client) review(ctx context.Context, call, resource string, f func(context.Context) error) error {
 	err := c.do(ctx, operation{call: call, verb: "create", resource: resource}, f)
 	if apierrors.IsForbidden(err) {

@@ -75,8 +75,8 @@ func (o opener) config(ctx context.Context, spec *esv1.KubernetesProvider, env p
 	return config, authenticate(ctx, config, spec.Auth, env)
 }
 
-// serverConfig returns a connection without an identity. A certificate authority is read for the local server too, so that a mistake in it
-// is said, but the one that the operator trusts counts.
+// serverConfig returns a connection without an identity. A certificate authority is read for the local server too, so
+// that a mistake in it is said, but the one that the operator trusts counts.
 func (o opener) serverConfig(ctx context.Context, spec esv1.KubernetesServer, resolver providers.Resolver) (*rest.Config, error) {
 	target, err := parseServer(spec.URL, specPath+".server.url")
 	if err != nil {
@@ -92,7 +92,8 @@ func (o opener) serverConfig(ctx context.Context, spec esv1.KubernetesServer, re
 	return &rest.Config{Host: target.url, TLSClientConfig: rest.TLSClientConfig{CAData: authority}}, nil
 }
 
-// authenticate adds the store's identity. The first token of a ServiceAccount is requested at once, so that a mistake is said here.
+// authenticate adds the store's identity. The first token of a ServiceAccount is requested at once, so that a mistake
+// is said here.
 func authenticate(ctx context.Context, config *rest.Config, auth *esv1.KubernetesAuth, env providers.Env) (err error) {
 	read := func(selector metametav1.SecretKeySelector, path string) []byte {
 		if err != nil {

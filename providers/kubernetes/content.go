@@ -11,7 +11,8 @@ import (
 	"github.com/sluice-operator/sluice/providers"
 )
 
-// CreatedByAnnotation is on every Secret that a write created. Its value is the owner that did. Such a Secret is deleted with its last key.
+// CreatedByAnnotation is on every Secret that a write created. Its value is the owner that did. Such a Secret is
+// deleted with its last key.
 const CreatedByAnnotation = "sluice.dev/created-by"
 
 // content is a part of a Secret: what one field manager applies.
@@ -49,8 +50,8 @@ func (c content) configuration(at target) *corev1apply.SecretApplyConfiguration 
 	return applied
 }
 
-// desired returns what the owner of w shall apply, given what is there; live is nil when nothing is. The type is applied where it was
-// already: when the Secret was created.
+// desired returns what the owner of w shall apply, given what is there; live is nil when nothing is. The type is
+// applied where it was already: when the Secret was created.
 func desired(live *corev1.Secret, w providers.Write, meta metadata) content {
 	want := newContent()
 	for name, value := range w.Fields {

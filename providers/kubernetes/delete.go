@@ -12,7 +12,8 @@ import (
 	"github.com/sluice-operator/sluice/providers"
 )
 
-// Delete implements providers.Writer: the owner applies less than before, so that the API server removes what nobody else applies too.
+// Delete implements providers.Writer: the owner applies less than before, so that the API server removes what nobody
+// else applies too.
 func (c *client) Delete(ctx context.Context, r providers.Removal) error {
 	meta, err := parseMetadata(r.Options, c.store)
 	if err != nil {
@@ -49,8 +50,8 @@ func (c *client) remove(ctx context.Context, at target, r providers.Removal) err
 	return err
 }
 
-// reduced returns what the owner goes on to apply. With its last key go its labels and annotations, except the one that says who created
-// the Secret: somebody else's keys may still be in it.
+// reduced returns what the owner goes on to apply. With its last key go its labels and annotations, except the one that
+// says who created the Secret: somebody else's keys may still be in it.
 func reduced(live *corev1.Secret, own content, r providers.Removal) content {
 	rest := own
 	rest.data = maps.Clone(own.data)

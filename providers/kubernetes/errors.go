@@ -24,8 +24,8 @@ import (
 // missingRight matches the one text of the API server that is quoted, and of that only the user, the verb and the resource.
 var missingRight = regexp.MustCompile(`User "([^"]*)" cannot ([a-z]+) resource "([a-z]+)"`)
 
-// explain turns an error of a call into a fault. The API server's texts are not repeated, since they may quote values; the error itself is
-// kept as the cause.
+// explain turns an error of a call into a fault. The API server's texts are not repeated, since they may quote values;
+// the error itself is kept as the cause.
 func explain(err error, op operation, host string) error {
 	var known *fault.Error
 	var status apierrors.APIStatus
@@ -74,8 +74,8 @@ func explainStatus(err error, status metav1.Status, op operation, host string) e
 	}
 }
 
-// explainForeign is about an answer that is not in the API's own form: from a proxy, or from something else altogether. Its 404 says nothing
-// about a secret.
+// explainForeign is about an answer that is not in the API's own form: from a proxy, or from something else altogether.
+// Its 404 says nothing about a secret.
 func explainForeign(err error, status metav1.Status, op operation, host string) error {
 	switch status.Code {
 	case http.StatusUnauthorized, http.StatusForbidden:

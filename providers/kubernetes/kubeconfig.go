@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 )
 
-// loadKubeconfig reads the current context of a kubeconfig. Whoever may write the kubeconfig must not be able to run something in the
-// operator's pod or to read its files: plugins and paths are refused.
+// loadKubeconfig reads the current context of a kubeconfig. Whoever may write the kubeconfig must not be able to run
+// something in the operator's pod or to read its files: plugins and paths are refused.
 func loadKubeconfig(content []byte) (*rest.Config, error) {
 	config, err := clientcmd.Load(content)
 	if err != nil {

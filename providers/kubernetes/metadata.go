@@ -36,7 +36,8 @@ type pushMetadata struct {
 }
 
 type metadata struct {
-	// TargetMergePolicy is about what the remote Secret has: Merge adds to it, Replace leaves nothing else, Ignore leaves it alone.
+	// TargetMergePolicy is about what the remote Secret has: Merge adds to it, Replace leaves nothing else, Ignore
+	// leaves it alone.
 	TargetMergePolicy mergePolicy `json:"targetMergePolicy"`
 	// SourceMergePolicy is about what the source has: Merge adds Labels and Annotations to it, Replace takes them alone.
 	SourceMergePolicy mergePolicy       `json:"sourceMergePolicy"`
@@ -46,7 +47,8 @@ type metadata struct {
 	RemoteNamespace string `json:"remoteNamespace"`
 }
 
-// parseMetadata reads the options of a push; raw may be nil. No decoder's text gets into an error, since it may quote a label's value.
+// parseMetadata reads the options of a push; raw may be nil. No decoder's text gets into an error, since it may quote a
+// label's value.
 func parseMetadata(raw json.RawMessage, store providers.Store) (metadata, error) {
 	parsed := pushMetadata{APIVersion: metadataAPIVersion, Kind: metadataKind}
 	if len(raw) > 0 && !bytes.Equal(raw, []byte("null")) {

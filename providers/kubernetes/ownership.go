@@ -109,7 +109,8 @@ const (
 	annotationPrefix = ".metadata.annotations."
 )
 
-// allowed reports whether w may write over the field. What the owner has pushed before includes the labels and annotations of that push.
+// allowed reports whether w may write over the field. What the owner has pushed before includes the labels and
+// annotations of that push.
 func (c conflict) allowed(w providers.Write, meta metadata) bool {
 	if key, isData := strings.CutPrefix(c.field, dataPrefix); isData {
 		return w.Replace || slices.Contains(w.Pushed, key)

@@ -16,8 +16,8 @@ import (
 // specPath is the path of the provider's part of a store's spec, as messages name it.
 const specPath = "spec.provider.kubernetes"
 
-// New returns the provider. local is the connection to the API server that the operator talks to; address, certificate authority, dialer
-// and proxy are taken from it, never its credentials. It must not change afterwards.
+// New returns the provider. local is the connection to the API server that the operator talks to; address, certificate
+// authority, dialer and proxy are taken from it, never its credentials. It must not change afterwards.
 func New(local *rest.Config) providers.Provider {
 	o := opener{local: rest.AnonymousClientConfig(local)}
 	return providers.Define("kubernetes", func(p *esv1.SecretStoreProvider) *esv1.KubernetesProvider { return p.Kubernetes }, o.open,

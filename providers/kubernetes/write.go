@@ -94,7 +94,8 @@ func (c *client) takeOver(
 	return c.apply(ctx, at, live, want, w.Owner, true)
 }
 
-// apply makes want everything that owner manages. live is what want was made from: when it is not that any more, the error is stale.
+// apply makes want everything that owner manages. live is what want was made from: when it is not that any more, the
+// error is stale.
 func (c *client) apply(
 	ctx context.Context, at target, live *corev1.Secret, want content, owner string, force bool,
 ) (applied *corev1.Secret, err error) {

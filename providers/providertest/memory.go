@@ -24,8 +24,8 @@ const (
 	CallCheck  = "Check"
 )
 
-// Memory is a store in memory that behaves as the contract asks, with every ability. It is its own client: all who open it share it, and
-// Close does nothing. It is safe for concurrent use. Make one with NewMemory.
+// Memory is a store in memory that behaves as the contract asks, with every ability. It is its own client: all who open
+// it share it, and Close does nothing. It is safe for concurrent use. Make one with NewMemory.
 type Memory struct {
 	mu        sync.Mutex
 	records   map[string]*record
@@ -151,7 +151,8 @@ func (m *Memory) enter(ctx context.Context, call, key string) error {
 	return nil
 }
 
-// change lets edit work on one record, which is created for it and dropped when edit leaves it empty. Watchers are called without the lock.
+// change lets edit work on one record, which is created for it and dropped when edit leaves it empty. Watchers are
+// called without the lock.
 func (m *Memory) change(key string, edit func(*record) (changed bool, err error)) error {
 	m.mu.Lock()
 	r, exists := m.records[key]

@@ -53,8 +53,9 @@ func (m *Memory) Owners(key, name string) []string {
 	return nil
 }
 
-// Intercept makes f run before every call, with the call's name (CallGet and so on) and the key it is about; the call fails with the
-// error that f returns. Nil ends that. f must be safe for concurrent use, and may call the Memory's other methods.
+// Intercept makes f run before every call, with the call's name (CallGet and so on) and the key it is about; the call
+// fails with the error that f returns. Nil ends that. f must be safe for concurrent use, and may call the Memory's
+// other methods.
 func (m *Memory) Intercept(f func(call, key string) error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -85,8 +86,8 @@ func (m *Memory) Writes() int {
 	return m.writes
 }
 
-// Memories are the stores of a provider that keeps everything in memory, one Memory for each store. It is safe for concurrent use. The
-// zero value is ready.
+// Memories are the stores of a provider that keeps everything in memory, one Memory for each store. It is safe for
+// concurrent use. The zero value is ready.
 type Memories struct {
 	mu     sync.Mutex
 	stores map[providers.Store]*Memory
@@ -105,8 +106,8 @@ func (m *Memories) Store(store providers.Store) *Memory {
 	return m.stores[store]
 }
 
-// Provider returns a provider that takes the place of the fake one: it is chosen by spec.provider.fake and opens the Memory of the store,
-// whatever that spec says.
+// Provider returns a provider that takes the place of the fake one: it is chosen by spec.provider.fake and opens the
+// Memory of the store, whatever that spec says.
 func (m *Memories) Provider() providers.Provider {
 	return providers.Define("fake", func(p *esv1.SecretStoreProvider) *esv1.FakeProvider { return p.Fake },
 		func(_ context.Context, _ *esv1.FakeProvider, env providers.Env) (providers.Client, error) {

@@ -20,17 +20,18 @@ const marker = "s3cr3t-mark"
 type Harness struct {
 	// Open returns a client of a store. All clients of one harness share the store; the suite closes them.
 	Open func(t *testing.T) providers.Client
-	// Seed puts a secret into the store by other means than the client, under an owner that is not one of the suite's. Tests that need a
-	// foreign secret are skipped when it is nil.
+	// Seed puts a secret into the store by other means than the client, under an owner that is not one of the suite's.
+	// Tests that need a foreign secret are skipped when it is nil.
 	Seed func(t *testing.T, key string, s providers.Secret)
-	// Writes returns how many writes reached the store so far. When it is nil, a new version or other content tells that something was written.
+	// Writes returns how many writes reached the store so far. When it is nil, a new version or other content tells
+	// that something was written.
 	Writes func() int
 	// SingleValue says that the store keeps one value under a key, and no fields.
 	SingleValue bool
 }
 
-// Run runs the conformance suite: every test that the client's abilities allow. Keys are lower-case words with dashes, all of them beginning
-// with "suite-".
+// Run runs the conformance suite: every test that the client's abilities allow. Keys are lower-case words with dashes,
+// all of them beginning with "suite-".
 func Run(t *testing.T, harness Harness) {
 	t.Helper()
 	client := harness.Open(t)

@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-operator/sluice/test/env"
 )
 
-// StartOperator starts the built operator with the rights that config/ gives it, and returns when it is ready. Further arguments are added to
-// its flags.
+// StartOperator starts the built operator with the rights that config/ gives it, and returns when it is ready. Further
+// arguments are added to its flags.
 func (w *World) StartOperator(ctx context.Context, args ...string) (*env.Process, error) {
 	ports, err := env.FreePorts(ctx, 1)
 	if err != nil {

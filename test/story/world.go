@@ -32,8 +32,8 @@ type World struct {
 	temporary             bool
 }
 
-// Start starts a world without an operator in it. dir is where data and logs go; empty means a temporary folder that Stop removes. log receives
-// a line for each step.
+// Start starts a world without an operator in it. dir is where data and logs go; empty means a temporary folder that
+// Stop removes. log receives a line for each step.
 func Start(ctx context.Context, dir string, log io.Writer) (*World, error) {
 	root, err := env.ModuleRoot()
 	if err != nil {

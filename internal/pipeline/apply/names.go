@@ -5,7 +5,8 @@ import (
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 )
 
-// maxReadableName is the longest field manager, and the longest name part of an annotation, in which an ExternalSecret's name is written out.
+// maxReadableName is the longest field manager, and the longest name part of an annotation, in which an
+// ExternalSecret's name is written out.
 const maxReadableName = 63
 
 // FieldManager returns the field manager of the ExternalSecret of the given name.
@@ -22,8 +23,8 @@ func CreatedBy(namespace, name string) string { return plan.Digest(namespace + "
 // hashPrefix precedes the name of an ExternalSecret that shares its target with others.
 const hashPrefix = "data-hash.sluice.dev/"
 
-// HashAnnotation returns the annotation in which the fingerprints of what owner delivered stand. ExternalSecrets that share a target have one
-// each, so that they do not fight over it.
+// HashAnnotation returns the annotation in which the fingerprints of what owner delivered stand. ExternalSecrets that
+// share a target have one each, so that they do not fight over it.
 func HashAnnotation(owner *esv1.ExternalSecret) string {
 	if owns(owner.Spec.Target.CreationPolicyOrDefault()) {
 		return esv1.AnnotationDataHash

@@ -23,8 +23,8 @@ type Observed struct {
 	InputHash string
 }
 
-// Observe judges the target as it is, nil when there is none. A target that somebody changed since owner wrote it has drifted; what a
-// policy lets others do to a target is no drift.
+// Observe judges the target as it is, nil when there is none. A target that somebody changed since owner wrote it has
+// drifted; what a policy lets others do to a target is no drift.
 func Observe(owner *esv1.ExternalSecret, target *corev1.Secret, hasher fingerprint.Hasher) (Observed, error) {
 	policy := owner.Spec.Target.CreationPolicyOrDefault()
 	if policy == esv1.CreateNone {

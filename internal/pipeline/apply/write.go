@@ -18,8 +18,8 @@ import (
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 )
 
-// Do carries out a change. target is the Secret that the change was made for, nil when there was none. An error is fault.Denied, fault.Invalid or
-// fault.Unavailable, and names what was refused.
+// Do carries out a change. target is the Secret that the change was made for, nil when there was none. An error is
+// fault.Denied, fault.Invalid or fault.Unavailable, and names what was refused.
 func Do(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target *corev1.Secret, change Change) error {
 	switch change.Action {
 	case Keep, Wait:
@@ -70,7 +70,12 @@ func removeKeys(ctx context.Context, c client.Client, owner *esv1.ExternalSecret
 // Orphans deletes the Secrets that owner made under another name, and returns their names.
 func Orphans(ctx context.Context, c client.Client, owner *esv1.ExternalSecret) ([]string, error) {
 	var made corev1.SecretList
-	if err := c.List(ctx, &made, client.InNamespace(owner.Namespace), client.MatchingLabels{esv1.LabelCreatedBy: CreatedBy(owner.Namespace, owner.Name)}); err != nil {
+	if err := c.List(
+		ctx,
+		&made,
+		client.InNamespace(owner.Namespace),
+		client.MatchingLabels{esv1.LabelCreatedBy: CreatedBy(owner.Namespace, owner.Name)},
+	); err != nil {
 		return nil, writeError(err, "list", owner.Namespace, "")
 	}
 	var deleted []string
@@ -95,7 +100,16 @@ func writeError(err error, verb, namespace, name string) error {
 	case apierrors.IsForbidden(err) && apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
 		return fault.Wrap(fault.Invalid, err, "namespace %q is being deleted", namespace)
 	case apierrors.IsForbidden(err):
-		return fault.Wrap(fault.Denied, err, "the operator may not %s secret %q in namespace %q: grant it the verb %q on secrets there, or look for an admission policy or quota that refuses it", verb, name, namespace, verb)
+		return fault.Wrap(
+			fault.Denied,
+			err,
+			"the operator may not %s secret %q in namespace %q: grant it the verb %q on secrets there, "+
+				"or look for an admission policy or quota that refuses it",
+			verb,
+			name,
+			namespace,
+			verb,
+		)
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
 		return fault.Wrap(fault.Invalid, err, "the API server refuses secret %q in namespace %q: %s", name, namespace, refusal(err))
 	case apierrors.IsConflict(err):

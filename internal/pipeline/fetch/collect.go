@@ -42,8 +42,8 @@ type Collector struct {
 	Engine *templates.Engine
 }
 
-// Collect reads all entries of spec: dataFrom in order, later ones over earlier ones, then data. An absent secret is an error under
-// deletionPolicy Retain, and is left out and named otherwise. Errors name the entry.
+// Collect reads all entries of spec: dataFrom in order, later ones over earlier ones, then data. An absent secret is an
+// error under deletionPolicy Retain, and is left out and named otherwise. Errors name the entry.
 func (c Collector) Collect(ctx context.Context, spec *esv1.ExternalSecretSpec, from Sources) (Values, error) {
 	values := Values{Data: map[string][]byte{}}
 	retain := spec.Target.DeletionPolicyOrDefault() == esv1.DeleteRetain
@@ -108,7 +108,13 @@ func single(ctx context.Context, entry *esv1.ExternalSecretData, ref esv1.Secret
 	return value, checkNullBytes(entry.RemoteRef.NullBytePolicy, value)
 }
 
-func (c Collector) dataFrom(ctx context.Context, i int, entry *esv1.ExternalSecretDataFromRemoteRef, ref esv1.SecretStoreRef, from Sources) (map[string][]byte, error) {
+func (c Collector) dataFrom(
+	ctx context.Context,
+	i int,
+	entry *esv1.ExternalSecretDataFromRemoteRef,
+	ref esv1.SecretStoreRef,
+	from Sources,
+) (map[string][]byte, error) {
 	if entry.SourceRef != nil && entry.SourceRef.GeneratorRef != nil {
 		data, err := from.Generate(ctx, i, *entry.SourceRef.GeneratorRef)
 		if err != nil {

@@ -47,7 +47,12 @@ func mergeOrder(op *esv1.ExternalSecretRewriteMerge, data map[string][]byte) ([]
 		if _, exists := data[key]; exists {
 			last = append(last, key)
 		} else if op.PriorityPolicy != esv1.MergePriorityIgnoreNotFound {
-			return nil, fault.New(fault.Invalid, "merge.priority names %q, which is not among the keys: %s", key, strings.Join(slices.Sorted(maps.Keys(data)), ", "))
+			return nil, fault.New(
+				fault.Invalid,
+				"merge.priority names %q, which is not among the keys: %s",
+				key,
+				strings.Join(slices.Sorted(maps.Keys(data)), ", "),
+			)
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(data)) {
@@ -92,8 +97,8 @@ func object(key string, value []byte) (map[string]any, error) {
 	return members, nil
 }
 
-// Text returns a decoded JSON value as the bytes that a Secret holds: text as it is, numbers in their shortest decimal form, null as nothing, and
-// everything else as JSON. Numbers must have been decoded as json.Number.
+// Text returns a decoded JSON value as the bytes that a Secret holds: text as it is, numbers in their shortest decimal
+// form, null as nothing, and everything else as JSON. Numbers must have been decoded as json.Number.
 func Text(value any) ([]byte, error) {
 	switch v := value.(type) {
 	case nil:

@@ -41,7 +41,11 @@ func RewriteRegexp(op *esv1.ExternalSecretRewriteRegexp, data map[string][]byte)
 }
 
 // RewriteTransform renders each key anew, with the old key as .value.
-func RewriteTransform(engine *templates.Engine, op *esv1.ExternalSecretRewriteTransform, data map[string][]byte) (map[string][]byte, error) {
+func RewriteTransform(
+	engine *templates.Engine,
+	op *esv1.ExternalSecretRewriteTransform,
+	data map[string][]byte,
+) (map[string][]byte, error) {
 	return renamed(data, func(key string) (string, error) {
 		out, err := engine.Text("transform", op.Template, map[string]any{"value": key})
 		return string(out), err

@@ -30,9 +30,14 @@ type TemplateText struct {
 	Decoding esv1.ExternalSecretDecodingStrategy
 }
 
-// TemplateTexts reads the templates that templateFrom names, in order, from the given namespace. What is missing is fault.Invalid and named: a template that is
-// gone says nothing about the secrets.
-func TemplateTexts(ctx context.Context, reader client.Reader, namespace string, template *esv1.ExternalSecretTemplate) ([]TemplateText, error) {
+// TemplateTexts reads the templates that templateFrom names, in order, from the given namespace. What is missing is
+// fault.Invalid and named: a template that is gone says nothing about the secrets.
+func TemplateTexts(
+	ctx context.Context,
+	reader client.Reader,
+	namespace string,
+	template *esv1.ExternalSecretTemplate,
+) ([]TemplateText, error) {
 	if template == nil {
 		return nil, nil
 	}

@@ -1,8 +1,9 @@
 package plan
 
-// Push decides whether a PushSecret is to be pushed. It differs from Refresh in what interval 0 means: values are not read again, but
-// a change of the object is still carried out, with the values that the stores hold. generated says that the source is a generator; replaces, that existing values are to be
-// replaced, without which an interval asks for no new value.
+// Push decides whether a PushSecret is to be pushed. It differs from Refresh in what interval 0 means: values are not
+// read again, but a change of the object is still carried out, with the values that the stores hold. generated says
+// that the source is a generator; replaces, that existing values are to be replaced, without which an interval asks for
+// no new value.
 func Push(f Facts, generated, replaces bool) Decision {
 	switch {
 	case f.RefreshTime.IsZero() || f.SyncedVersion == "":

@@ -77,10 +77,12 @@ type Decision struct {
 	Next time.Duration
 }
 
-// jitterShare is the largest part of an interval that is added to it, so that objects made at one moment do not stay together for ever.
+// jitterShare is the largest part of an interval that is added to it, so that objects made at one moment do not stay
+// together for ever.
 const jitterShare = 20
 
-// Refresh decides whether a refresh is due. A generator is asked for a new value only by an interval that the user wrote and by force-sync.
+// Refresh decides whether a refresh is due. A generator is asked for a new value only by an interval that the user
+// wrote and by force-sync.
 func Refresh(f Facts) Decision {
 	if d, decided := first(f); decided {
 		return d
@@ -139,7 +141,8 @@ func periodic(f Facts) Decision {
 	return d
 }
 
-// Jitter returns the part of interval that is added to it for the object of the given identity: between nothing and a twentieth.
+// Jitter returns the part of interval that is added to it for the object of the given identity: between nothing and a
+// twentieth.
 func Jitter(identity string, interval time.Duration) time.Duration {
 	span := interval / jitterShare
 	if span <= 0 {
@@ -147,7 +150,7 @@ func Jitter(identity string, interval time.Duration) time.Duration {
 	}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(identity)) // a hash never fails to be written
-	return time.Duration(h.Sum64() % uint64(span))
+	return time.Duration(h.Sum64() % uint64(span)) //nolint:gosec // smaller than span, which fits
 }
 
 // After returns when to look again after a refresh at this moment: zero when only a change can make the next one due.

@@ -7,7 +7,8 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 )
 
-// Validate checks what the schema of an ExternalSecret cannot: rules over several fields. All that is wrong is named in one fault.Invalid error.
+// Validate checks what the schema of an ExternalSecret cannot: rules over several fields. All that is wrong is named in
+// one fault.Invalid error.
 func Validate(spec *esv1.ExternalSecretSpec) error {
 	wrong := policies(&spec.Target)
 	if len(spec.Data) == 0 && len(spec.DataFrom) == 0 {
@@ -29,7 +30,9 @@ func policies(target *esv1.ExternalSecretTarget) []string {
 	creation, deletion := target.CreationPolicyOrDefault(), target.DeletionPolicyOrDefault()
 	switch {
 	case deletion == esv1.DeleteDelete && (creation == esv1.CreateMerge || creation == esv1.CreateNone || creation == esv1.CreateOrMerge):
-		return []string{"deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner"}
+		return []string{
+			"deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner",
+		}
 	case deletion == esv1.DeleteMerge && creation == esv1.CreateNone:
 		return []string{"deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with"}
 	default:

@@ -45,7 +45,8 @@ type Inputs struct {
 	seen []string
 }
 
-// Add adds one object with the state that counts: a generation or a resource version. An object that does not exist has neither UID nor state.
+// Add adds one object with the state that counts: a generation or a resource version. An object that does not exist has
+// neither UID nor state.
 func (i *Inputs) Add(kind string, name types.NamespacedName, uid types.UID, state string) {
 	i.seen = append(i.seen, strings.Join([]string{kind, name.String(), string(uid), state}, "|"))
 }

@@ -9,8 +9,8 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 )
 
-// WantedKeys returns the keys that the target of spec has, and whether that is known without reading any source. generated are the keys of each generator in
-// dataFrom by its index, nil for one that cannot tell.
+// WantedKeys returns the keys that the target of spec has, and whether that is known without reading any source.
+// generated are the keys of each generator in dataFrom by its index, nil for one that cannot tell.
 func WantedKeys(spec *esv1.ExternalSecretSpec, generated map[int][]string) ([]string, bool) {
 	t := spec.Target.Template
 	var keys []string
@@ -40,8 +40,8 @@ func WantedKeys(spec *esv1.ExternalSecretSpec, generated map[int][]string) ([]st
 // plainVariable is what stands between the delimiters of a template that is one variable and nothing else.
 var plainVariable = regexp.MustCompile(`^-?\s*\.([A-Za-z_][A-Za-z0-9_]*)\s*-?$`)
 
-// Carrier returns the key of the target under which the fetched value called name stands unchanged, and false when there is none: then a template has
-// used the value up, and it cannot be had back from the target.
+// Carrier returns the key of the target under which the fetched value called name stands unchanged, and false when
+// there is none: then a template has used the value up, and it cannot be had back from the target.
 func Carrier(spec *esv1.ExternalSecretSpec, name string) (string, bool) {
 	t := spec.Target.Template
 	if t == nil {

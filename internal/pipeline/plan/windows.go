@@ -20,7 +20,8 @@ type span struct {
 	length   time.Duration
 }
 
-// windowRecheck bounds the wait for the end of a window whose end is not computed: overlapping windows make it tedious, and a look costs nothing.
+// windowRecheck bounds the wait for the end of a window whose end is not computed: overlapping windows make it tedious,
+// and a look costs nothing.
 const windowRecheck = time.Minute
 
 // ParseWindows reads the windows of a spec; nil for nil. A bad schedule is fault.Invalid and names its index.
@@ -32,7 +33,13 @@ func ParseWindows(spec *esv1.SyncWindows) (*Windows, error) {
 	for i, s := range spec.Windows {
 		schedule, err := cron.ParseStandard(s.Schedule)
 		if err != nil {
-			return nil, fault.Wrap(fault.Invalid, err, "spec.syncWindows.windows[%d].schedule %q is neither five cron fields nor a shorthand such as @daily", i, s.Schedule)
+			return nil, fault.Wrap(
+				fault.Invalid,
+				err,
+				"spec.syncWindows.windows[%d].schedule %q is neither five cron fields nor a shorthand such as @daily",
+				i,
+				s.Schedule,
+			)
 		}
 		w.spans = append(w.spans, span{schedule: schedule, length: s.Duration.Duration})
 	}

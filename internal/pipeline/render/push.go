@@ -47,9 +47,14 @@ func (e Entry) ID() string {
 	return ref.RemoteKey + "/" + ref.Property
 }
 
-// Entries returns what is to be pushed to one store: the entries of spec.data, then those of the dataTo that select this store, for source keys that no entry of
-// data names. Two for one place are fault.Invalid.
-func Entries(spec *esv1alpha1.PushSecretSpec, selected []esv1alpha1.PushSecretDataTo, keys []string, engine *templates.Engine) ([]Entry, error) {
+// Entries returns what is to be pushed to one store: the entries of spec.data, then those of the dataTo that select
+// this store, for source keys that no entry of data names. Two for one place are fault.Invalid.
+func Entries(
+	spec *esv1alpha1.PushSecretSpec,
+	selected []esv1alpha1.PushSecretDataTo,
+	keys []string,
+	engine *templates.Engine,
+) ([]Entry, error) {
 	var entries []Entry
 	explicit := map[string]bool{}
 	for _, data := range spec.Data {
@@ -198,7 +203,12 @@ func add(w *providers.Write, e Entry, source Source) error {
 	case key != "":
 		value, ok := data[key]
 		if !ok {
-			return fault.New(fault.Invalid, "secret key %s does not exist in the source (it has: %s)", key, strings.Join(slices.Sorted(maps.Keys(data)), ", "))
+			return fault.New(
+				fault.Invalid,
+				"secret key %s does not exist in the source (it has: %s)",
+				key,
+				strings.Join(slices.Sorted(maps.Keys(data)), ", "),
+			)
 		}
 		w.Fields[property] = value
 	case property != "":

@@ -71,7 +71,8 @@ func (r Renderer) Secret(in Input) (Desired, error) {
 	return p.out, Allowed(p.out)
 }
 
-// keepsValues says whether the fetched values are part of the result: they are under mergePolicy Merge, and where no template makes data.
+// keepsValues says whether the fetched values are part of the result: they are under mergePolicy Merge, and where no
+// template makes data.
 func keepsValues(t *esv1.ExternalSecretTemplate) bool {
 	return t.MergePolicyOrDefault() == esv1.MergePolicyMerge || (len(t.Data) == 0 && len(t.TemplateFrom) == 0)
 }
@@ -136,7 +137,11 @@ func (p *page) place(target string, rendered map[string][]byte) error {
 	case "annotations":
 		copyText(p.out.Annotations, rendered)
 	default:
-		return fault.New(fault.Invalid, `templateFrom target=%q is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`, target)
+		return fault.New(
+			fault.Invalid,
+			`templateFrom target=%q is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`,
+			target,
+		)
 	}
 	return nil
 }

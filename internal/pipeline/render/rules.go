@@ -8,8 +8,8 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 )
 
-// notCopied are prefixes of labels and annotations that belong to the tools which apply an object, not to what is made from it. The last one
-// holds every value of a Secret that kubectl applied.
+// notCopied are prefixes of labels and annotations that belong to the tools which apply an object, not to what is made
+// from it. The last one holds every value of a Secret that kubectl applied.
 func notCopied() []string {
 	return []string{
 		"argocd.argoproj.io/",

@@ -1,2 +1,3 @@
-// Package report turns an outcome into what users and the queue are told: a condition, an event, a retry. What did not change is not said again.
+// Package report turns an outcome into what users and the queue are told: a condition, an event, a retry. What did not
+// change is not said again.
 package report

@@ -11,8 +11,8 @@ import (
 // refreshTimeGrain is how far a refresh time in a status may lag behind, so that short intervals do not turn into writes.
 const refreshTimeGrain = time.Minute
 
-// Refreshes remembers when each object was last refreshed, for the refreshes that are not worth a write to its status. Losing it costs
-// one early refresh. It is safe for concurrent use.
+// Refreshes remembers when each object was last refreshed, for the refreshes that are not worth a write to its status.
+// Losing it costs one early refresh. It is safe for concurrent use.
 type Refreshes struct {
 	mu sync.Mutex
 	at map[types.NamespacedName]refresh
@@ -33,8 +33,8 @@ func (r *Refreshes) Set(o metav1.Object, at time.Time) {
 	r.at[types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}] = refresh{uid: o.GetUID(), at: at}
 }
 
-// Latest returns when o was last refreshed: what its status says, or what is remembered when that is later. Without a word in the status there
-// was no refresh, whatever is remembered, and the result is zero.
+// Latest returns when o was last refreshed: what its status says, or what is remembered when that is later. Without a
+// word in the status there was no refresh, whatever is remembered, and the result is zero.
 func (r *Refreshes) Latest(o metav1.Object, recorded *metav1.Time) time.Time {
 	if recorded == nil {
 		return time.Time{}
@@ -55,7 +55,8 @@ func (r *Refreshes) Forget(name types.NamespacedName) {
 	delete(r.at, name)
 }
 
-// Stamp returns the refresh time to record for a refresh at now. It is the recorded one, when that is recent and nothing else is to be written.
+// Stamp returns the refresh time to record for a refresh at now. It is the recorded one, when that is recent and
+// nothing else is to be written.
 func Stamp(recorded *metav1.Time, now time.Time, quiet bool) *metav1.Time {
 	if quiet && recorded != nil && !recorded.After(now) && now.Sub(recorded.Time) < refreshTimeGrain {
 		return recorded

@@ -18,7 +18,8 @@ import (
 // maxMessage bounds a message: many joined errors must not fill a status.
 const maxMessage = 4096
 
-// Ready sets the Ready condition, and reports whether its status, reason or message changed. The time of transition moves with the status alone.
+// Ready sets the Ready condition, and reports whether its status, reason or message changed. The time of transition
+// moves with the status alone.
 func Ready(conditions *[]metav1.Condition, now time.Time, generation int64, status metav1.ConditionStatus, reason, message string) bool {
 	if len(message) > maxMessage {
 		message = message[:maxMessage-3] + "..."
@@ -33,7 +34,8 @@ func Ready(conditions *[]metav1.Condition, now time.Time, generation int64, stat
 	return changed
 }
 
-// Status writes the status of object when it differs from that of before, by one patch that holds the difference. An object that is gone is no error.
+// Status writes the status of object when it differs from that of before, by one patch that holds the difference. An
+// object that is gone is no error.
 func Status(ctx context.Context, c client.Client, before, object client.Object) error {
 	if equality.Semantic.DeepEqual(before, object) {
 		return nil
@@ -41,8 +43,8 @@ func Status(ctx context.Context, c client.Client, before, object client.Object) 
 	return client.IgnoreNotFound(c.Status().Patch(ctx, object, client.MergeFrom(before)))
 }
 
-// Retry says when to try again after err: at once and then ever more slowly where waiting may help, only after wait, as a safety net, where it takes
-// a change. A zero wait means that only a change helps.
+// Retry says when to try again after err: at once and then ever more slowly where waiting may help, only after wait, as
+// a safety net, where it takes a change. A zero wait means that only a change helps.
 func Retry(ctx context.Context, err error, wait time.Duration) (ctrl.Result, error) {
 	switch fault.KindOf(err) {
 	case fault.Invalid, fault.Conflict, fault.Unsupported:
