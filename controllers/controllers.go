@@ -92,8 +92,16 @@ func All(d Deps) []Controller {
 	}
 	if d.PushSecrets {
 		all = append(all, pushsecret.New(pushsecret.Config{
-			Client: d.Client, Live: d.Live, Notices: d.Notices, Stores: d.Stores, Generators: d.Generators, Renderer: renderer, Metrics: d.Metrics,
-			Events: d.Recorder("pushsecret"), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
+			Client:     d.Client,
+			Live:       d.Live,
+			Notices:    d.Notices,
+			Stores:     d.Stores,
+			Generators: d.Generators,
+			Renderer:   renderer,
+			Metrics:    d.Metrics,
+			Events:     d.Recorder("pushsecret"),
+			Clock:      d.Clock,
+			Options:    options(d.Concurrency, lastRetry),
 		}))
 	}
 	if d.CheckStores {

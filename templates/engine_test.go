@@ -3,6 +3,7 @@ package templates_test
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -39,8 +40,11 @@ func TestText(t *testing.T) {
 		{"a declared variable prints nothing", `{{ $x := .user | upper }}{{ $x }}`, "ADMIN"},
 		{"range over the sorted data", `{{ range $k, $v := . }}{{ $k }} {{ end }}`, "bytes empty json password service-account user "},
 		{"range over a list in JSON", `{{ range (fromJson .json).ports }}<{{ . }}>{{ end }}`, "<1><2>"},
-		{"range with break, continue and else", `{{ range until 9 }}{{ if eq . 1 }}{{ continue }}{{ end }}{{ if gt . 3 }}{{ break }}{{ end }}{{ . }}{{ end }}`,
-			"023"},
+		{
+			"range with break, continue and else",
+			`{{ range until 9 }}{{ if eq . 1 }}{{ continue }}{{ end }}{{ if gt . 3 }}{{ break }}{{ end }}{{ . }}{{ end }}`,
+			"023",
+		},
 		{"range over nothing", `{{ range list }}x{{ else }}none{{ end }}`, "none"},
 		{"with", `{{ with .user }}{{ . }}{{ end }}`, "admin"},
 		{"and, or short-circuit", `{{ if or .user (fail "no") }}ok{{ end }}`, "ok"},
@@ -94,24 +98,49 @@ func checkFailures(t *testing.T, engine *templates.Engine, cases []failing) {
 
 func TestErrorsNameTheFaultAndNoValue(t *testing.T) {
 	checkFailures(t, templates.New(), []failing{
-		{"a misspelt key", "a\n{{ .passwrod }}", `template "key", line 2: no value for key "passwrod" (known keys: json, number, password, user)`},
-		{"a key that is missing further down", `{{ (fromJson .json).user }}`,
-			`template "key", line 1: no value for key "user" in the value that it is taken from`},
-		{"index of a missing key", `{{ index . "x" }}`,
-			`template "key", line 1: the expression has no value: a key that index looks up is missing, or the value is null (if it is optional, add: | default "")`},
-		{"null in JSON", `{{ (fromJson .json).none }}`,
-			`template "key", line 1: the expression has no value: a key that index looks up is missing, or the value is null (if it is optional, add: | default "")`},
-		{"index of a missing key in a function", `{{ index . "x" | b64enc }}`,
-			`template "key", line 1: an argument has no value where string is expected: a key that index looks up is missing, or the value is null`},
+		{
+			"a misspelt key",
+			"a\n{{ .passwrod }}",
+			`template "key", line 2: no value for key "passwrod" (known keys: json, number, password, user)`,
+		},
+		{
+			"a key that is missing further down", `{{ (fromJson .json).user }}`,
+			`template "key", line 1: no value for key "user" in the value that it is taken from`,
+		},
+		{
+			"index of a missing key",
+			`{{ index . "x" }}`,
+			`template "key", line 1: the expression has no value: a key that index looks up is missing, ` +
+				`or the value is null (if it is optional, add: | default "")`,
+		},
+		{
+			"null in JSON",
+			`{{ (fromJson .json).none }}`,
+			`template "key", line 1: the expression has no value: a key that index looks up is missing, ` +
+				`or the value is null (if it is optional, add: | default "")`,
+		},
+		{
+			"index of a missing key in a function",
+			`{{ index . "x" | b64enc }}`,
+			`template "key", line 1: an argument has no value where string is expected: a key that index looks up is missing, or the value is null`,
+		},
 		{"a field of a text", `{{ .password.x }}`, `template "key", line 1: the value has no field "x"`},
 		{"an unknown function", `{{ .password | base64decode }}`, `template "key", line 1: there is no function "base64decode"`},
-		{"a function that is left out", `{{ env "HOME" }}`,
-			`template "key", line 1: function "env" is not available: templates cannot read the operator's environment`},
-		{"the engine's own functions are not to be called", `{{ _print .password }}`, `template "key", line 1: there is no function "_print"`},
+		{
+			"a function that is left out", `{{ env "HOME" }}`,
+			`template "key", line 1: function "env" is not available: templates cannot read the operator's environment`,
+		},
+		{
+			"the engine's own functions are not to be called",
+			`{{ _print .password }}`,
+			`template "key", line 1: there is no function "_print"`,
+		},
 		{"an unknown variable", `{{ $x }}`, `template "key", line 1: variable "$x" is not defined`},
 		{"an unknown template", `{{ template "x" }}`, `template "key", line 1: no template "x" is defined`},
-		{"a dash in a key", `{{ .my-key }}`,
-			`template "key", line 1: syntax error at a dash; a key with a dash is written {{ index . "my-key" }}`},
+		{
+			"a dash in a key", `{{ .my-key }}`,
+			`template "key", line 1: syntax error at a dash; a key with a dash is written {{ index . "my-key" }}`,
+		},
 		{"an action that is not closed", `{{ .password`, `template "key", line 1: syntax error: unclosed action`},
 		{"a block that is not closed", `{{ if .password }}x`, `template "key", line 1: syntax error: a block is not closed with {{end}}`},
 		{"an end without a block", `{{ end }}`, `template "key", line 1: syntax error: {{end}} without a block that it belongs to`},
@@ -119,24 +148,40 @@ func TestErrorsNameTheFaultAndNoValue(t *testing.T) {
 		{"break outside of a loop", `{{ break }}`, `template "key", line 1: syntax error: {{break}} outside of {{range}}`},
 		{"other syntax errors", "{{ #xx }}", `template "key", line 1: syntax error`},
 		{"too few arguments", `{{ repeat 3 }}`, `template "key", line 1: wrong number of arguments for repeat: want 2 got 1`},
-		{"a text where a number is needed", `{{ repeat .number "x" }}`,
-			`template "key", line 1: an argument has the wrong type: expected int, got string`},
+		{
+			"a text where a number is needed", `{{ repeat .number "x" }}`,
+			`template "key", line 1: an argument has the wrong type: expected int, got string`,
+		},
 		{"a literal of the wrong type", `{{ repeat "x" "x" }}`, `template "key", line 1: an argument has the wrong type: expected integer`},
 		{"a function's own words", `{{ hexdec .password }}`, `template "key", line 1: function "hexdec": the text is not hexadecimal`},
-		{"a library's error quotes the value", `{{ mustToDate "2006" .password }}`,
-			`template "key", line 1: function "mustToDate" cannot work with what it was given`},
-		{"a library's panic quotes the value", `{{ urlParse (printf ":%s" .password) }}`,
-			`template "key", line 1: function "urlParse" cannot work with what it was given`},
-		{"an operator's error quotes the value", `{{ index (list 1) .password }}`,
-			`template "key", line 1: function "index" cannot work with what it was given`},
-		{"range over a text quotes the value", `{{ range .password }}{{ end }}`, `template "key", line 1: range needs a list, a map or a number`},
+		{
+			"a library's error quotes the value", `{{ mustToDate "2006" .password }}`,
+			`template "key", line 1: function "mustToDate" cannot work with what it was given`,
+		},
+		{
+			"a library's panic quotes the value", `{{ urlParse (printf ":%s" .password) }}`,
+			`template "key", line 1: function "urlParse" cannot work with what it was given`,
+		},
+		{
+			"an operator's error quotes the value", `{{ index (list 1) .password }}`,
+			`template "key", line 1: function "index" cannot work with what it was given`,
+		},
+		{
+			"range over a text quotes the value",
+			`{{ range .password }}{{ end }}`,
+			`template "key", line 1: range needs a list, a map or a number`,
+		},
 		{"fail with a literal", `{{ fail "user is missing" }}`, `template "key", line 1: the template failed on purpose: user is missing`},
-		{"fail with a value", `{{ fail .password }}`,
-			`template "key", line 1: the template failed on purpose (its message is not shown, since it may hold a value)`},
+		{
+			"fail with a value", `{{ fail .password }}`,
+			`template "key", line 1: the template failed on purpose (its message is not shown, since it may hold a value)`,
+		},
 		{"calling a text", `{{ call .password }}`, `template "key", line 1: function "call" cannot work with what it was given`},
 		{"a variable with an argument", `{{ .password "x" }}`, `template "key", line 1: the expression cannot be evaluated`},
-		{"an error in a template of its own", "{{ define \"t\" }}\n{{ .x }}{{ end }}{{ template \"t\" dict }}",
-			`template "key", line 2: no value for key "x" (known keys: json, number, password, user)`},
+		{
+			"an error in a template of its own", "{{ define \"t\" }}\n{{ .x }}{{ end }}{{ template \"t\" dict }}",
+			`template "key", line 2: no value for key "x" (known keys: json, number, password, user)`,
+		},
 	})
 }
 
@@ -160,31 +205,51 @@ func TestBounds(t *testing.T) {
 	const tooMuch = prefix + "the template does too much work"
 	const tooLarge = "a value is larger than 4 MiB or nested too deep"
 	checkFailures(t, templates.New(), []failing{
-		{"a loop that prints without end", `{{ range 1000000000 }}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{{ end }}`,
-			`template "key": the rendered text is larger than 1048576 bytes`},
+		{
+			"a loop that prints without end", `{{ range 1000000000 }}xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx{{ end }}`,
+			`template "key": the rendered text is larger than 1048576 bytes`,
+		},
 		{"a loop that prints nothing", `{{ range 9223372036854775807 }}{{ end }}`, tooMuch},
 		{"loops in loops", `{{ $l := until 10000 }}{{ range $l }}{{ range $l }}{{ range $l }}{{ end }}{{ end }}{{ end }}`, tooMuch},
 		{"a text that doubles", `{{ $x := "a" }}{{ range 40 }}{{ $x = print $x $x }}{{ end }}`, prefix + `function "print": ` + tooLarge},
-		{"a list that doubles", `{{ $x := list "a" }}{{ range 40 }}{{ $x = list $x $x }}{{ end }}{{ $x }}`,
-			prefix + `function "list": ` + tooLarge},
+		{
+			"a list that doubles", `{{ $x := list "a" }}{{ range 40 }}{{ $x = list $x $x }}{{ end }}{{ $x }}`,
+			prefix + `function "list": ` + tooLarge,
+		},
 		{"a map that contains itself", `{{ $d := dict }}{{ $_ := set $d "a" $d }}`, prefix + `function "set": ` + tooLarge},
-		{"a map that grows after it was put into a list a thousand times",
+		{
+			"a map that grows after it was put into a list a thousand times",
 			`{{ $d := dict }}{{ $l := list }}{{ range 1000 }}{{ $l = append $l $d }}{{ end }}{{ $_ := set $d "x" (repeat 100000 "a") }}{{ $l }}`,
-			prefix + tooLarge},
-		{"a method that makes its argument larger", `{{ $d := toDate "2006-01-02" "2024-12-25" }}{{ $x := repeat 3000000 "1" }}{{ $x = $d.Format $x }}`,
-			prefix + tooLarge},
-		{"templates that call themselves", `{{ define "t" }}{{ template "t" }}{{ end }}{{ template "t" }}`,
-			prefix + "the templates call each other more than 100 levels deep"},
-		{"templates that call themselves twice", `{{ define "t" }}{{ if . }}{{ template "t" (rest .) }}{{ template "t" (rest .) }}{{ end }}{{ end }}{{ template "t" (until 60) }}`,
-			prefix + `function "rest": the template does too much work`},
-		{"blocks in blocks", strings.Repeat("{{ if 1 }}", 1000) + strings.Repeat("{{ end }}", 1000),
-			`template "key": the template is nested more than 500 levels deep`},
-		{"brackets in brackets", "{{ " + strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000) + " }}",
-			`template "key": the template is nested more than 500 levels deep`},
+			prefix + tooLarge,
+		},
+		{
+			"a method that makes its argument larger",
+			`{{ $d := toDate "2006-01-02" "2024-12-25" }}{{ $x := repeat 3000000 "1" }}{{ $x = $d.Format $x }}`,
+			prefix + tooLarge,
+		},
+		{
+			"templates that call themselves", `{{ define "t" }}{{ template "t" }}{{ end }}{{ template "t" }}`,
+			prefix + "the templates call each other more than 100 levels deep",
+		},
+		{
+			"templates that call themselves twice",
+			`{{ define "t" }}{{ if . }}{{ template "t" (rest .) }}{{ template "t" (rest .) }}{{ end }}{{ end }}{{ template "t" (until 60) }}`,
+			prefix + `function "rest": the template does too much work`,
+		},
+		{
+			"blocks in blocks", strings.Repeat("{{ if 1 }}", 1000) + strings.Repeat("{{ end }}", 1000),
+			`template "key": the template is nested more than 500 levels deep`,
+		},
+		{
+			"brackets in brackets", "{{ " + strings.Repeat("(", 5000) + "1" + strings.Repeat(")", 5000) + " }}",
+			`template "key": the template is nested more than 500 levels deep`,
+		},
 		{"very many actions", strings.Repeat("{{ 1 }}", 20_000), `template "key": the template has more than 10000 actions`},
 		{"very many arguments", "{{ list " + strings.Repeat("1 ", 2000) + "}}", prefix + `function "list": more than 1000 arguments`},
-		{"a function with a bound of its own", `{{ repeat 1000000000 "x" }}`,
-			prefix + `function "repeat": the result would be larger than 4 MiB`},
+		{
+			"a function with a bound of its own", `{{ repeat 1000000000 "x" }}`,
+			prefix + `function "repeat": the result would be larger than 4 MiB`,
+		},
 	})
 }
 
@@ -255,7 +320,7 @@ func TestManyRenderingsShareAnEngine(t *testing.T) {
 	for i := range 8 {
 		group.Go(func() {
 			for range 50 {
-				want := fmt.Sprintf("%d", i)
+				want := strconv.Itoa(i)
 				got, err := engine.Text("key", `{{ range list .a }}{{ . | upper }}{{ end }}`, map[string]any{"a": want})
 				if err != nil || string(got) != want {
 					t.Errorf("got %q, %v, want %q", got, err, want)

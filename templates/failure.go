@@ -18,22 +18,24 @@ const maxNamedKeys = 20
 
 // What text/template says. Its texts quote values, so nothing of them is shown but names, types and counts.
 var (
-	lineNumber     = regexp.MustCompile(`^template: ` + regexp.QuoteMeta(mainTemplate) + `:(\d+)`)
-	badCall        = regexp.MustCompile(`: error calling (\w+): `)
-	missingKey     = regexp.MustCompile(`no entry for key ("(?:[^"\\]|\\.)*")$`)
-	wrongCount     = regexp.MustCompile(`: wrong number of args for (\w+): (want (?:at least )?\d+ got \d+)$`)
-	wrongType      = regexp.MustCompile(`: wrong type for value; expected (.+); got (.+)$`)
-	wrongLiteral   = regexp.MustCompile(`: expected (bool|string|integer|unsigned integer|float|complex); found `)
-	absentValue    = regexp.MustCompile(`: invalid value; expected (.+)$`)
-	noField        = regexp.MustCompile(`: can't evaluate field (\w+) in type `)
-	noTemplate     = regexp.MustCompile(`: template ("(?:[^"\\]|\\.)*") not defined$`)
-	notIterable    = regexp.MustCompile(`: range can't iterate over `)
-	noFunction     = regexp.MustCompile(`: function "(\w+)" not defined$`)
-	noVariable     = regexp.MustCompile(`: undefined variable "(\$\w*)"$`)
-	dashInKey      = regexp.MustCompile(`: bad character U\+002D`)
-	notClosed      = regexp.MustCompile(`: unexpected EOF$`)
-	notOpened      = regexp.MustCompile(`: unexpected \{\{(end|else)\}\}`)
-	plainSyntax    = regexp.MustCompile(`: (unclosed (?:action|comment|left paren)|unexpected right paren|unterminated (?:raw )?quoted string)`)
+	lineNumber   = regexp.MustCompile(`^template: ` + regexp.QuoteMeta(mainTemplate) + `:(\d+)`)
+	badCall      = regexp.MustCompile(`: error calling (\w+): `)
+	missingKey   = regexp.MustCompile(`no entry for key ("(?:[^"\\]|\\.)*")$`)
+	wrongCount   = regexp.MustCompile(`: wrong number of args for (\w+): (want (?:at least )?\d+ got \d+)$`)
+	wrongType    = regexp.MustCompile(`: wrong type for value; expected (.+); got (.+)$`)
+	wrongLiteral = regexp.MustCompile(`: expected (bool|string|integer|unsigned integer|float|complex); found `)
+	absentValue  = regexp.MustCompile(`: invalid value; expected (.+)$`)
+	noField      = regexp.MustCompile(`: can't evaluate field (\w+) in type `)
+	noTemplate   = regexp.MustCompile(`: template ("(?:[^"\\]|\\.)*") not defined$`)
+	notIterable  = regexp.MustCompile(`: range can't iterate over `)
+	noFunction   = regexp.MustCompile(`: function "(\w+)" not defined$`)
+	noVariable   = regexp.MustCompile(`: undefined variable "(\$\w*)"$`)
+	dashInKey    = regexp.MustCompile(`: bad character U\+002D`)
+	notClosed    = regexp.MustCompile(`: unexpected EOF$`)
+	notOpened    = regexp.MustCompile(`: unexpected \{\{(end|else)\}\}`)
+	plainSyntax  = regexp.MustCompile(
+		`: (unclosed (?:action|comment|left paren)|unexpected right paren|unterminated (?:raw )?quoted string)`,
+	)
 	outsideOfRange = regexp.MustCompile(`: \{\{(break|continue)\}\} outside \{\{range\}\}`)
 )
 
@@ -61,12 +63,10 @@ func located(name string, err error, reason string) error {
 }
 
 func (f failure) reason(err error) string {
-	var failed *funcs.Failure
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*funcs.FailError](err); ok {
 		return f.failReason(failed.Message)
 	}
-	var known *fault.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return known.Message
 	}
 	text := err.Error()
@@ -132,8 +132,7 @@ func operandReason(text string) string {
 }
 
 func parseReason(err error) string {
-	var known *fault.Error
-	if errors.As(err, &known) {
+	if known, ok := errors.AsType[*fault.Error](err); ok {
 		return known.Message
 	}
 	text := err.Error()
@@ -166,7 +165,7 @@ func parseReason(err error) string {
 
 // callError puts the function's name in front of an error that is fit for users and replaces any other. It keeps nil, and the error of fail.
 func callError(name string, err error) error {
-	var failed *funcs.Failure
+	var failed *funcs.FailError
 	var known *fault.Error
 	switch {
 	case err == nil || errors.As(err, &failed):

@@ -30,7 +30,13 @@ type meter struct {
 
 // hidden returns the functions that the engine itself inserts into a template.
 func (m *meter) hidden() map[string]any {
-	return map[string]any{stepFunction: m.step, enterFunction: m.enter, leaveFunction: m.leave, holdFunction: m.hold, printFunction: m.print}
+	return map[string]any{
+		stepFunction:  m.step,
+		enterFunction: m.enter,
+		leaveFunction: m.leave,
+		holdFunction:  m.hold,
+		printFunction: m.print,
+	}
 }
 
 func (m *meter) spend(bytes int) error {
@@ -112,7 +118,7 @@ func (m *meter) call(name string, fn reflect.Value, args []reflect.Value) (resul
 		}
 	}
 	results := call(args)
-	if failed, ok := results[len(results)-1].Interface().(error); ok && len(results) == 2 {
+	if failed, ok := reflect.TypeAssert[error](results[len(results)-1]); ok && len(results) == 2 {
 		return result, callError(name, failed)
 	}
 	return results[0], callError(name, m.measure(results[:1]))

@@ -26,7 +26,7 @@ const cleanupPatience = 2 * time.Minute
 // guard sets or removes the finalizer that deletionPolicy Delete needs.
 func (c *Controller) guard(ctx context.Context, ps *esv1alpha1.PushSecret) error {
 	before := ps.DeepCopy()
-	changed := false
+	var changed bool
 	if ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete {
 		changed = controllerutil.AddFinalizer(ps, esv1alpha1.FinalizerPushSecret)
 	} else {

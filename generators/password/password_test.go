@@ -61,7 +61,11 @@ func refusals() []generatortest.Refusal {
 		{Name: "negative digits", Object: object(spec{Digits: new(-1)}), Says: "spec.digits -1 must not be negative"},
 		{Name: "negative symbols", Object: object(spec{Symbols: new(-1)}), Says: "spec.symbols -1 must not be negative"},
 		{Name: "an empty key", Object: object(spec{SecretKeys: []string{"a", ""}}), Says: "spec.secretKeys must be non-empty and unique"},
-		{Name: "a key twice", Object: object(spec{SecretKeys: []string{"a", "b", "a"}}), Says: "spec.secretKeys must be non-empty and unique"},
+		{
+			Name:   "a key twice",
+			Object: object(spec{SecretKeys: []string{"a", "b", "a"}}),
+			Says:   "spec.secretKeys must be non-empty and unique",
+		},
 		{
 			Name: "an unknown encoding", Object: object(spec{Encoding: new(genv1alpha1.PasswordEncoding("rot13"))}),
 			Says: `spec.encoding "rot13"`,

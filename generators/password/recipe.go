@@ -98,8 +98,14 @@ func (r *recipe) checkKeys() error {
 func (r *recipe) checkSize() error {
 	size := r.encoder.EncodedLen(r.length)
 	if len(r.keys) > maxData/size {
-		return fault.New(fault.Invalid, "the values of %d spec.secretKeys with %d bytes each are more than the %d bytes that a Secret may hold: "+
-			"lower spec.length", len(r.keys), size, maxData)
+		return fault.New(
+			fault.Invalid,
+			"the values of %d spec.secretKeys with %d bytes each are more than the %d bytes that a Secret may hold: "+
+				"lower spec.length",
+			len(r.keys),
+			size,
+			maxData,
+		)
 	}
 	return nil
 }
@@ -110,8 +116,12 @@ func (r *recipe) checkSymbols() error {
 		return nil
 	}
 	if r.symbolCharacters == "" {
-		return fault.New(fault.Invalid, "spec.symbolCharacters is empty, but spec.symbols is %d%s: set spec.symbols to 0 or give characters",
-			r.symbols, r.note)
+		return fault.New(
+			fault.Invalid,
+			"spec.symbolCharacters is empty, but spec.symbols is %d%s: set spec.symbols to 0 or give characters",
+			r.symbols,
+			r.note,
+		)
 	}
 	var set strings.Builder
 	for i, c := range []rune(r.symbolCharacters) {

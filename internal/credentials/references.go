@@ -30,6 +30,8 @@ func needsConsumer(v reflect.Value) bool {
 				return true
 			}
 		}
+	default:
+		// Nothing else can hold a reference.
 	}
 	return false
 }

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/utils/ptr"
 
 	"github.com/sluice-operator/sluice/apis"
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -144,17 +143,25 @@ func TestNeedsConsumer(t *testing.T) {
 		{"no spec at all", (*esv1.SecretStoreProvider)(nil), false},
 		{"no references", &esv1.SecretStoreProvider{Fake: &esv1.FakeProvider{Data: []esv1.FakeProviderData{{Key: "k"}}}}, false},
 		{"a service account without a namespace", kubernetes(esv1.KubernetesProvider{
-			Auth: &esv1.KubernetesAuth{ServiceAccount: &metametav1.ServiceAccountSelector{Name: "s"}}}), true},
+			Auth: &esv1.KubernetesAuth{ServiceAccount: &metametav1.ServiceAccountSelector{Name: "s"}},
+		}), true},
 		{"a service account with a namespace", kubernetes(esv1.KubernetesProvider{
-			Auth: &esv1.KubernetesAuth{ServiceAccount: &metametav1.ServiceAccountSelector{Name: "s", Namespace: ptr.To("a")}}}), false},
+			Auth: &esv1.KubernetesAuth{ServiceAccount: &metametav1.ServiceAccountSelector{Name: "s", Namespace: new("a")}},
+		}), false},
 		{"one of two selectors without a namespace", kubernetes(esv1.KubernetesProvider{
-			Auth: &esv1.KubernetesAuth{Cert: &esv1.KubernetesCertAuth{ClientCert: at(ptr.To("a")), ClientKey: at(ptr.To(""))}}}), true},
-		{"a selector that was left out", kubernetes(esv1.KubernetesProvider{Auth: &esv1.KubernetesAuth{Token: &esv1.KubernetesTokenAuth{}}}), false},
+			Auth: &esv1.KubernetesAuth{Cert: &esv1.KubernetesCertAuth{ClientCert: at(new("a")), ClientKey: at(new(""))}},
+		}), true},
+		{
+			"a selector that was left out",
+			kubernetes(esv1.KubernetesProvider{Auth: &esv1.KubernetesAuth{Token: &esv1.KubernetesTokenAuth{}}}),
+			false,
+		},
 		{"selectors in slices and maps", struct {
 			In map[string][]metametav1.SecretKeySelector
 		}{map[string][]metametav1.SecretKeySelector{"x": {at(nil)}}}, true},
 		{"a certificate authority always names its namespace", kubernetes(esv1.KubernetesProvider{
-			Server: esv1.KubernetesServer{CAProvider: &esv1.CAProvider{Name: "ca"}}}), false},
+			Server: esv1.KubernetesServer{CAProvider: &esv1.CAProvider{Name: "ca"}},
+		}), false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {

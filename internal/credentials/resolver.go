@@ -7,7 +7,6 @@ import (
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
@@ -57,7 +56,7 @@ func (r *Resolver) ServiceAccountToken(ctx context.Context, ref metametav1.Servi
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: ref.Name}}
 	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{
 		Audiences:         ref.Audiences,
-		ExpirationSeconds: ptr.To(int64(tokenSeconds)),
+		ExpirationSeconds: new(int64(tokenSeconds)),
 	}}
 	if err := r.service.tokens.SubResource("token").Create(ctx, account, request); err != nil {
 		return providers.Token{}, apiFault(err, access{"create", "serviceaccounts/token", "service account", account})

@@ -52,38 +52,95 @@ func TestNamespaces(t *testing.T) {
 		message   string
 		consumer  bool
 	}{
-		{reason: "a SecretStore reads in its own namespace", referrer: credentials.Referrer{Kind: "SecretStore", Namespace: "a"}, want: "from a"},
-		{reason: "its own namespace may be written out", referrer: credentials.Referrer{Kind: "SecretStore", Namespace: "a"}, namespace: ptr.To("a"),
-			want: "from a"},
-		{reason: "an empty namespace is none", referrer: credentials.Referrer{Kind: "SecretStore", Namespace: "a"}, namespace: ptr.To(""),
-			want: "from a"},
-		{reason: "a SecretStore may not reach out", referrer: credentials.Referrer{Kind: "SecretStore", Namespace: "a"}, namespace: ptr.To("b"),
-			kind: fault.Invalid, message: `may only refer to namespace "a"`},
-		{reason: "a ClusterSecretStore may name any namespace", referrer: credentials.Referrer{Kind: "ClusterSecretStore", Consumer: "a"},
-			namespace: ptr.To("b"), want: "from b"},
-		{reason: "also without a consumer", referrer: credentials.Referrer{Kind: "ClusterSecretStore"}, namespace: ptr.To("b"), want: "from b"},
-		{reason: "without a namespace the consumer's counts", referrer: credentials.Referrer{Kind: "ClusterSecretStore", Consumer: "a"},
-			want: "from a"},
-		{reason: "without both nobody can tell", referrer: credentials.Referrer{Kind: "ClusterSecretStore"},
-			kind: fault.Invalid, message: "namespace of the object that uses", consumer: true},
-		{reason: "a generator reads in its namespace", referrer: credentials.Referrer{Kind: "Password", Namespace: "a", Consumer: "a"},
-			want: "from a"},
-		{reason: "a generator may not reach out", referrer: credentials.Referrer{Kind: "Password", Namespace: "a", Consumer: "a"}, namespace: ptr.To("b"),
-			kind: fault.Invalid, message: `may only refer to namespace "a"`},
-		{reason: "a ClusterGenerator reads where it is used", referrer: credentials.Referrer{Kind: "ClusterGenerator", Consumer: "b"},
-			want: "from b"},
-		{reason: "a ClusterGenerator may not reach out", referrer: credentials.Referrer{Kind: "ClusterGenerator", Consumer: "b"}, namespace: ptr.To("a"),
-			kind: fault.Invalid, message: `may only refer to namespace "b"`},
-		{reason: "a ClusterGenerator needs a user", referrer: credentials.Referrer{Kind: "ClusterGenerator"}, namespace: ptr.To("a"),
-			kind: fault.Invalid, message: "namespace of the object that uses", consumer: true},
-		{reason: "a namespaced referrer is not used from elsewhere", referrer: credentials.Referrer{Kind: "SecretStore", Namespace: "a", Consumer: "b"},
-			kind: fault.Invalid, message: "cannot be used from"},
-		{reason: "nothing is resolved for nobody", referrer: credentials.Referrer{Consumer: "a"},
-			kind: fault.Invalid, message: "cannot be used from"},
+		{
+			reason:   "a SecretStore reads in its own namespace",
+			referrer: credentials.Referrer{Kind: "SecretStore", Namespace: "a"},
+			want:     "from a",
+		},
+		{
+			reason:    "its own namespace may be written out",
+			referrer:  credentials.Referrer{Kind: "SecretStore", Namespace: "a"},
+			namespace: new("a"),
+			want:      "from a",
+		},
+		{
+			reason:    "an empty namespace is none",
+			referrer:  credentials.Referrer{Kind: "SecretStore", Namespace: "a"},
+			namespace: new(""),
+			want:      "from a",
+		},
+		{
+			reason:    "a SecretStore may not reach out",
+			referrer:  credentials.Referrer{Kind: "SecretStore", Namespace: "a"},
+			namespace: new("b"),
+			kind:      fault.Invalid,
+			message:   `may only refer to namespace "a"`,
+		},
+		{
+			reason:    "a ClusterSecretStore may name any namespace",
+			referrer:  credentials.Referrer{Kind: "ClusterSecretStore", Consumer: "a"},
+			namespace: new("b"),
+			want:      "from b",
+		},
+		{
+			reason:    "also without a consumer",
+			referrer:  credentials.Referrer{Kind: "ClusterSecretStore"},
+			namespace: new("b"),
+			want:      "from b",
+		},
+		{
+			reason: "without a namespace the consumer's counts", referrer: credentials.Referrer{Kind: "ClusterSecretStore", Consumer: "a"},
+			want: "from a",
+		},
+		{
+			reason: "without both nobody can tell", referrer: credentials.Referrer{Kind: "ClusterSecretStore"},
+			kind: fault.Invalid, message: "namespace of the object that uses", consumer: true,
+		},
+		{
+			reason: "a generator reads in its namespace", referrer: credentials.Referrer{Kind: "Password", Namespace: "a", Consumer: "a"},
+			want: "from a",
+		},
+		{
+			reason:    "a generator may not reach out",
+			referrer:  credentials.Referrer{Kind: "Password", Namespace: "a", Consumer: "a"},
+			namespace: new("b"),
+			kind:      fault.Invalid,
+			message:   `may only refer to namespace "a"`,
+		},
+		{
+			reason: "a ClusterGenerator reads where it is used", referrer: credentials.Referrer{Kind: "ClusterGenerator", Consumer: "b"},
+			want: "from b",
+		},
+		{
+			reason:    "a ClusterGenerator may not reach out",
+			referrer:  credentials.Referrer{Kind: "ClusterGenerator", Consumer: "b"},
+			namespace: new("a"),
+			kind:      fault.Invalid,
+			message:   `may only refer to namespace "b"`,
+		},
+		{
+			reason: "a ClusterGenerator needs a user", referrer: credentials.Referrer{Kind: "ClusterGenerator"}, namespace: new("a"),
+			kind: fault.Invalid, message: "namespace of the object that uses", consumer: true,
+		},
+		{
+			reason:   "a namespaced referrer is not used from elsewhere",
+			referrer: credentials.Referrer{Kind: "SecretStore", Namespace: "a", Consumer: "b"},
+			kind:     fault.Invalid,
+			message:  "cannot be used from",
+		},
+		{
+			reason: "nothing is resolved for nobody", referrer: credentials.Referrer{Consumer: "a"},
+			kind: fault.Invalid, message: "cannot be used from",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
-			got, err := s.For(tt.referrer).SecretKey(t.Context(), metametav1.SecretKeySelector{Name: "creds", Namespace: tt.namespace, Key: "k"})
+			got, err := s.For(
+				tt.referrer,
+			).SecretKey(
+				t.Context(),
+				metametav1.SecretKeySelector{Name: "creds", Namespace: tt.namespace, Key: "k"},
+			)
 			if tt.message == "" {
 				if err != nil || string(got) != tt.want {
 					t.Fatalf("got %q, %v; want %q", got, err, tt.want)
@@ -113,17 +170,44 @@ func TestSecretKeyFailures(t *testing.T) {
 		message string
 		after   time.Duration
 	}{
-		{reason: "a missing secret is not an absent remote secret", ref: metametav1.SecretKeySelector{Name: "none", Key: "k"},
-			kind: fault.Invalid, message: `secret "a/none" does not exist`},
-		{reason: "nor is a missing key, and other keys are not told", ref: metametav1.SecretKeySelector{Name: "creds", Key: "none"},
-			kind: fault.Invalid, message: `secret "a/creds" has no key "none"`},
-		{reason: "a key is needed", ref: metametav1.SecretKeySelector{Name: "creds"}, kind: fault.Invalid, message: "needs a name and a key"},
-		{reason: "a missing right is named", funcs: failing(apierrors.NewForbidden(resource, "creds", errors.New(marked))),
-			ref: metametav1.SecretKeySelector{Name: "creds", Key: "k"}, kind: fault.Denied, message: `grant it the verb "get" on secrets in namespace "a"`},
-		{reason: "a wait that the API server asks for is kept", funcs: failing(apierrors.NewTooManyRequests(marked, 7)),
-			ref: metametav1.SecretKeySelector{Name: "creds", Key: "k"}, kind: fault.Throttled, message: "too busy", after: 7 * time.Second},
-		{reason: "any other failure passes", funcs: failing(errors.New(marked)),
-			ref: metametav1.SecretKeySelector{Name: "creds", Key: "k"}, kind: fault.Unavailable, message: `could not get secrets ("a/creds")`},
+		{
+			reason: "a missing secret is not an absent remote secret", ref: metametav1.SecretKeySelector{Name: "none", Key: "k"},
+			kind: fault.Invalid, message: `secret "a/none" does not exist`,
+		},
+		{
+			reason: "nor is a missing key, and other keys are not told", ref: metametav1.SecretKeySelector{Name: "creds", Key: "none"},
+			kind: fault.Invalid, message: `secret "a/creds" has no key "none"`,
+		},
+		{
+			reason:  "a key is needed",
+			ref:     metametav1.SecretKeySelector{Name: "creds"},
+			kind:    fault.Invalid,
+			message: "needs a name and a key",
+		},
+		{
+			reason: "a missing right is named",
+			funcs:  failing(apierrors.NewForbidden(resource, "creds", errors.New(marked))),
+			ref: metametav1.SecretKeySelector{
+				Name: "creds",
+				Key:  "k",
+			},
+			kind:    fault.Denied,
+			message: `grant it the verb "get" on secrets in namespace "a"`,
+		},
+		{
+			reason: "a wait that the API server asks for is kept", funcs: failing(apierrors.NewTooManyRequests(marked, 7)),
+			ref: metametav1.SecretKeySelector{Name: "creds", Key: "k"}, kind: fault.Throttled, message: "too busy", after: 7 * time.Second,
+		},
+		{
+			reason: "any other failure passes",
+			funcs:  failing(errors.New(marked)),
+			ref: metametav1.SecretKeySelector{
+				Name: "creds",
+				Key:  "k",
+			},
+			kind:    fault.Unavailable,
+			message: `could not get secrets ("a/creds")`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
@@ -162,7 +246,7 @@ func TestServiceAccountToken(t *testing.T) {
 	}
 	resolver := service(interceptor.Funcs{SubResourceCreate: create}).For(credentials.Referrer{Kind: "ClusterSecretStore", Consumer: "a"})
 
-	robot := metametav1.ServiceAccountSelector{Name: "robot", Namespace: ptr.To("b"), Audiences: []string{"x"}}
+	robot := metametav1.ServiceAccountSelector{Name: "robot", Namespace: new("b"), Audiences: []string{"x"}}
 	token, err := resolver.ServiceAccountToken(t.Context(), robot)
 	if err != nil || token.Value != "t" || !token.ExpiresAt.Equal(expiry.Time) {
 		t.Fatalf("got %v, %v", token, err)
@@ -192,9 +276,18 @@ func TestServiceAccountToken(t *testing.T) {
 
 func TestCABundle(t *testing.T) {
 	pem := certificate(t)
-	configMap := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "ca"}, Data: map[string]string{"ca.crt": pem, "bad": marked}}
+	configMap := &corev1.ConfigMap{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "ca"},
+		Data:       map[string]string{"ca.crt": pem, "bad": marked},
+	}
 	s := service(interceptor.Funcs{}, configMap, secret("a", map[string]string{"ca.crt": pem, "bad": marked}))
-	store, cluster := credentials.Referrer{Kind: "SecretStore", Namespace: "a"}, credentials.Referrer{Kind: "ClusterSecretStore", Consumer: "a"}
+	store, cluster := credentials.Referrer{
+		Kind:      "SecretStore",
+		Namespace: "a",
+	}, credentials.Referrer{
+		Kind:     "ClusterSecretStore",
+		Consumer: "a",
+	}
 	tests := []struct {
 		reason   string
 		referrer credentials.Referrer
@@ -206,29 +299,62 @@ func TestCABundle(t *testing.T) {
 		{reason: "nothing is asked for", referrer: store},
 		{reason: "a PEM", referrer: store, bundle: pem, want: pem},
 		{reason: "Base64 of a PEM", referrer: store, bundle: base64.StdEncoding.EncodeToString([]byte(pem)) + "\n", want: pem},
-		{reason: "the bundle wins", referrer: store, bundle: pem, provider: &esv1.CAProvider{Type: "Secret", Name: "none", Key: "k"}, want: pem},
+		{
+			reason:   "the bundle wins",
+			referrer: store,
+			bundle:   pem,
+			provider: &esv1.CAProvider{Type: "Secret", Name: "none", Key: "k"},
+			want:     pem,
+		},
 		{reason: "no PEM", referrer: store, bundle: marked, message: "caBundle holds no certificate"},
-		{reason: "a PEM that holds no certificate", referrer: store, bundle: "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
-			message: "caBundle holds no certificate"},
+		{
+			reason:   "a PEM that holds no certificate",
+			referrer: store,
+			bundle:   "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+			message:  "caBundle holds no certificate",
+		},
 		{reason: "from a ConfigMap", referrer: store, provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "ca.crt"}, want: pem},
 		{reason: "from a Secret", referrer: store, provider: &esv1.CAProvider{Type: "Secret", Name: "creds", Key: "ca.crt"}, want: pem},
-		{reason: "a cluster store names the namespace", referrer: cluster,
-			provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "ca.crt", Namespace: ptr.To("a")},
-			want:     pem},
-		{reason: "a cluster store must name it", referrer: cluster, provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "ca.crt"},
-			message: "caProvider.namespace must be set"},
-		{reason: "a store must not", referrer: store,
-			provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "ca.crt", Namespace: ptr.To("a")},
-			message:  "caProvider.namespace must be empty"},
-		{reason: "the key of a bad value is named", referrer: store, provider: &esv1.CAProvider{Type: "Secret", Name: "creds", Key: "bad"},
-			message: `key "bad" of secret "a/creds" holds no certificate`},
-		{reason: "a missing ConfigMap is named", referrer: store, provider: &esv1.CAProvider{Type: "ConfigMap", Name: "none", Key: "k"},
-			message: `config map "a/none" does not exist`},
-		{reason: "a missing key is named", referrer: store, provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "none"},
-			message: `config map "a/ca" has no key "none"`},
-		{reason: "an unknown type", referrer: store, provider: &esv1.CAProvider{Type: "File", Name: "x", Key: "y"},
-			message: "must be Secret or ConfigMap"},
-		{reason: "a key is needed", referrer: store, provider: &esv1.CAProvider{Type: "Secret", Name: "creds"}, message: "needs a name and a key"},
+		{
+			reason: "a cluster store names the namespace", referrer: cluster,
+			provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "ca.crt", Namespace: new("a")},
+			want:     pem,
+		},
+		{
+			reason:   "a cluster store must name it",
+			referrer: cluster,
+			provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "ca.crt"},
+			message:  "caProvider.namespace must be set",
+		},
+		{
+			reason: "a store must not", referrer: store,
+			provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "ca.crt", Namespace: new("a")},
+			message:  "caProvider.namespace must be empty",
+		},
+		{
+			reason:   "the key of a bad value is named",
+			referrer: store,
+			provider: &esv1.CAProvider{Type: "Secret", Name: "creds", Key: "bad"},
+			message:  `key "bad" of secret "a/creds" holds no certificate`,
+		},
+		{
+			reason: "a missing ConfigMap is named", referrer: store, provider: &esv1.CAProvider{Type: "ConfigMap", Name: "none", Key: "k"},
+			message: `config map "a/none" does not exist`,
+		},
+		{
+			reason: "a missing key is named", referrer: store, provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "none"},
+			message: `config map "a/ca" has no key "none"`,
+		},
+		{
+			reason: "an unknown type", referrer: store, provider: &esv1.CAProvider{Type: "File", Name: "x", Key: "y"},
+			message: "must be Secret or ConfigMap",
+		},
+		{
+			reason:   "a key is needed",
+			referrer: store,
+			provider: &esv1.CAProvider{Type: "Secret", Name: "creds"},
+			message:  "needs a name and a key",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {

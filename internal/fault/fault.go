@@ -83,8 +83,7 @@ func In(err error, format string, args ...any) error {
 
 // KindOf returns the kind of err, Unknown for an error without one.
 func KindOf(err error) Kind {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Kind
 	}
 	return Unknown
@@ -95,8 +94,7 @@ func Is(err error, kind Kind) bool { return err != nil && KindOf(err) == kind }
 
 // Message returns the text of err that is fit for a status field. An error without a kind yields a generic text.
 func Message(err error) string {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.Message
 	}
 	return "unexpected error, see the operator's log"
@@ -104,8 +102,7 @@ func Message(err error) string {
 
 // RetryAfter returns how long the failing system asked to be left alone, zero when it did not say.
 func RetryAfter(err error) time.Duration {
-	var e *Error
-	if errors.As(err, &e) {
+	if e, ok := errors.AsType[*Error](err); ok {
 		return e.RetryAfter
 	}
 	return 0

@@ -21,13 +21,18 @@ func TestMetrics(t *testing.T) {
 		name   string
 		want   []string
 	}{
-		{reason: "every sync counts", name: "externalsecret_sync_calls_total",
+		{
+			reason: "every sync counts", name: "externalsecret_sync_calls_total",
 			act:  func(m *metrics.Metrics) { m.Synced("ns", "a", nil); m.Synced("ns", "a", errors.New("x")) },
-			want: []string{`externalsecret_sync_calls_total{name="a",namespace="ns"} 2`}},
-		{reason: "only failed syncs count as errors", name: "externalsecret_sync_calls_error",
+			want: []string{`externalsecret_sync_calls_total{name="a",namespace="ns"} 2`},
+		},
+		{
+			reason: "only failed syncs count as errors", name: "externalsecret_sync_calls_error",
 			act:  func(m *metrics.Metrics) { m.Synced("ns", "a", nil); m.Synced("ns", "a", errors.New("x")) },
-			want: []string{`externalsecret_sync_calls_error{name="a",namespace="ns"} 1`}},
-		{reason: "the actual status is 1, the opposite 0", name: "pushsecret_status_condition",
+			want: []string{`externalsecret_sync_calls_error{name="a",namespace="ns"} 1`},
+		},
+		{
+			reason: "the actual status is 1, the opposite 0", name: "pushsecret_status_condition",
 			act: func(m *metrics.Metrics) {
 				m.Condition(metrics.PushSecret, "ns", "a", "Ready", metav1.ConditionFalse)
 				m.Condition(metrics.PushSecret, "ns", "a", "Ready", metav1.ConditionTrue)
@@ -35,19 +40,25 @@ func TestMetrics(t *testing.T) {
 			want: []string{
 				`pushsecret_status_condition{condition="Ready",name="a",namespace="ns",status="False"} 0`,
 				`pushsecret_status_condition{condition="Ready",name="a",namespace="ns",status="True"} 1`,
-			}},
-		{reason: "an unknown status is neither", name: "secretstore_status_condition",
+			},
+		},
+		{
+			reason: "an unknown status is neither", name: "secretstore_status_condition",
 			act: func(m *metrics.Metrics) {
 				m.Condition(metrics.SecretStore, "ns", "a", "Ready", metav1.ConditionUnknown)
 			},
 			want: []string{
 				`secretstore_status_condition{condition="Ready",name="a",namespace="ns",status="False"} 0`,
 				`secretstore_status_condition{condition="Ready",name="a",namespace="ns",status="True"} 0`,
-			}},
-		{reason: "durations are nanoseconds, a cluster-scoped object has no namespace", name: "clustersecretstore_reconcile_duration",
+			},
+		},
+		{
+			reason: "durations are nanoseconds, a cluster-scoped object has no namespace", name: "clustersecretstore_reconcile_duration",
 			act:  func(m *metrics.Metrics) { m.Reconciled(metrics.ClusterSecretStore, "", "a", 2*time.Microsecond) },
-			want: []string{`clustersecretstore_reconcile_duration{name="a",namespace=""} 2000`}},
-		{reason: "calls count by provider, call and outcome", name: "externalsecret_provider_api_calls_count",
+			want: []string{`clustersecretstore_reconcile_duration{name="a",namespace=""} 2000`},
+		},
+		{
+			reason: "calls count by provider, call and outcome", name: "externalsecret_provider_api_calls_count",
 			act: func(m *metrics.Metrics) {
 				m.ProviderCall("Kubernetes", "GetSecret", nil)
 				m.ProviderCall("Kubernetes", "GetSecret", errors.New("x"))
@@ -55,14 +66,18 @@ func TestMetrics(t *testing.T) {
 			want: []string{
 				`externalsecret_provider_api_calls_count{call="GetSecret",provider="Kubernetes",status="error"} 1`,
 				`externalsecret_provider_api_calls_count{call="GetSecret",provider="Kubernetes",status="success"} 1`,
-			}},
-		{reason: "a deleted ExternalSecret leaves only that it is deleted", name: "externalsecret_status_condition",
+			},
+		},
+		{
+			reason: "a deleted ExternalSecret leaves only that it is deleted", name: "externalsecret_status_condition",
 			act: func(m *metrics.Metrics) {
 				m.Condition(metrics.ExternalSecret, "ns", "a", "Ready", metav1.ConditionTrue)
 				m.Forget(metrics.ExternalSecret, "ns", "a")
 			},
-			want: []string{`externalsecret_status_condition{condition="Deleted",name="a",namespace="ns",status="False"} 1`}},
-		{reason: "one that comes back is not deleted any more", name: "externalsecret_status_condition",
+			want: []string{`externalsecret_status_condition{condition="Deleted",name="a",namespace="ns",status="False"} 1`},
+		},
+		{
+			reason: "one that comes back is not deleted any more", name: "externalsecret_status_condition",
 			act: func(m *metrics.Metrics) {
 				m.Forget(metrics.ExternalSecret, "ns", "a")
 				m.Condition(metrics.ExternalSecret, "ns", "a", "Ready", metav1.ConditionTrue)
@@ -70,14 +85,17 @@ func TestMetrics(t *testing.T) {
 			want: []string{
 				`externalsecret_status_condition{condition="Ready",name="a",namespace="ns",status="False"} 0`,
 				`externalsecret_status_condition{condition="Ready",name="a",namespace="ns",status="True"} 1`,
-			}},
-		{reason: "other objects leave nothing, and others of the kind stay", name: "secretstore_reconcile_duration",
+			},
+		},
+		{
+			reason: "other objects leave nothing, and others of the kind stay", name: "secretstore_reconcile_duration",
 			act: func(m *metrics.Metrics) {
 				m.Reconciled(metrics.SecretStore, "ns", "a", 1)
 				m.Reconciled(metrics.SecretStore, "ns", "b", 1)
 				m.Forget(metrics.SecretStore, "ns", "a")
 			},
-			want: []string{`secretstore_reconcile_duration{name="b",namespace="ns"} 1`}},
+			want: []string{`secretstore_reconcile_duration{name="b",namespace="ns"} 1`},
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {

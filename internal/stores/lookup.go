@@ -102,7 +102,7 @@ func (p *Pool) selects(ctx context.Context, selector labels.Selector, name strin
 func ready(store esv1.GenericStore) error {
 	status := store.StoreStatus()
 	condition := meta.FindStatusCondition(status.Conditions, esv1.ConditionReady)
-	message := ""
+	var message string
 	switch {
 	case condition == nil || status.ObservedGeneration < store.GetGeneration():
 		message = "it has not been checked since it was last changed"

@@ -27,34 +27,63 @@ func TestOpen(t *testing.T) {
 	}{
 		{reason: "a store of the namespace", store: store(), ref: esv1.SecretStoreRef{Name: "main"}},
 		{reason: "a cluster store", store: clusterStore(), ref: esv1.SecretStoreRef{Kind: "ClusterSecretStore", Name: "shared"}},
-		{reason: "a missing store is never a missing secret", store: store(), ref: esv1.SecretStoreRef{Name: "none"},
-			kind: fault.Invalid, message: `SecretStore "none" does not exist in namespace "app"`},
-		{reason: "nor is a missing cluster store", store: store(), ref: esv1.SecretStoreRef{Kind: "ClusterSecretStore", Name: "main"},
-			kind: fault.Invalid, message: `ClusterSecretStore "main" does not exist`},
-		{reason: "a store of another namespace does not count", store: store(func(s *esv1.SecretStore) { s.Namespace = "other" }),
+		{
+			reason: "a missing store is never a missing secret", store: store(), ref: esv1.SecretStoreRef{Name: "none"},
+			kind: fault.Invalid, message: `SecretStore "none" does not exist in namespace "app"`,
+		},
+		{
+			reason: "nor is a missing cluster store", store: store(), ref: esv1.SecretStoreRef{Kind: "ClusterSecretStore", Name: "main"},
+			kind: fault.Invalid, message: `ClusterSecretStore "main" does not exist`,
+		},
+		{
+			reason: "a store of another namespace does not count", store: store(func(s *esv1.SecretStore) { s.Namespace = "other" }),
 			ref:  esv1.SecretStoreRef{Name: "main"},
-			kind: fault.Invalid, message: "does not exist"},
-		{reason: "an unknown kind", store: store(), ref: esv1.SecretStoreRef{Kind: "Vault", Name: "main"},
-			kind: fault.Invalid, message: `secretStoreRef.kind is "Vault"`},
-		{reason: "no provider", store: store(func(s *esv1.SecretStore) { s.Spec.Provider = nil }), ref: esv1.SecretStoreRef{Name: "main"},
-			kind: fault.Invalid, message: `SecretStore "main": spec.provider names no provider`},
-		{reason: "bad retry settings name their field", ref: esv1.SecretStoreRef{Name: "main"},
+			kind: fault.Invalid, message: "does not exist",
+		},
+		{
+			reason: "an unknown kind", store: store(), ref: esv1.SecretStoreRef{Kind: "Vault", Name: "main"},
+			kind: fault.Invalid, message: `secretStoreRef.kind is "Vault"`,
+		},
+		{
+			reason:  "no provider",
+			store:   store(func(s *esv1.SecretStore) { s.Spec.Provider = nil }),
+			ref:     esv1.SecretStoreRef{Name: "main"},
+			kind:    fault.Invalid,
+			message: `SecretStore "main": spec.provider names no provider`,
+		},
+		{
+			reason: "bad retry settings name their field", ref: esv1.SecretStoreRef{Name: "main"},
 			store: store(func(s *esv1.SecretStore) {
 				s.Spec.RetrySettings = &esv1.SecretStoreRetrySettings{RetryInterval: new("soon")}
 			}),
-			kind: fault.Invalid, message: "spec.retrySettings.retryInterval"},
+			kind: fault.Invalid, message: "spec.retrySettings.retryInterval",
+		},
 		{reason: "a ready store passes the gate", store: store(), ref: esv1.SecretStoreRef{Name: "main"}, opts: gate},
-		{reason: "one that is not ready does not, and says why", ref: esv1.SecretStoreRef{Name: "main"}, opts: gate,
+		{
+			reason: "one that is not ready does not, and says why", ref: esv1.SecretStoreRef{Name: "main"}, opts: gate,
 			store: store(func(s *esv1.SecretStore) {
 				s.Status.Conditions[0] = metav1.Condition{Type: esv1.ConditionReady, Status: metav1.ConditionFalse, Message: "no token"}
 			}),
-			kind: fault.Unavailable, message: `SecretStore "main" is not ready: no token`},
-		{reason: "one that was never checked does not", ref: esv1.SecretStoreRef{Name: "main"}, opts: gate,
-			store: store(func(s *esv1.SecretStore) { s.Status = esv1.SecretStoreStatus{} }), kind: fault.Unavailable, message: "not been checked"},
-		{reason: "nor one that has changed since", ref: esv1.SecretStoreRef{Name: "main"}, opts: gate,
-			store: store(func(s *esv1.SecretStore) { s.Generation = 2 }), kind: fault.Unavailable, message: "not been checked"},
-		{reason: "without the gate readiness does not matter", ref: esv1.SecretStoreRef{Name: "main"},
-			store: store(func(s *esv1.SecretStore) { s.Status = esv1.SecretStoreStatus{} })},
+			kind: fault.Unavailable, message: `SecretStore "main" is not ready: no token`,
+		},
+		{
+			reason: "one that was never checked does not",
+			ref:    esv1.SecretStoreRef{Name: "main"},
+			opts:   gate,
+			store: store(
+				func(s *esv1.SecretStore) { s.Status = esv1.SecretStoreStatus{} },
+			),
+			kind:    fault.Unavailable,
+			message: "not been checked",
+		},
+		{
+			reason: "nor one that has changed since", ref: esv1.SecretStoreRef{Name: "main"}, opts: gate,
+			store: store(func(s *esv1.SecretStore) { s.Generation = 2 }), kind: fault.Unavailable, message: "not been checked",
+		},
+		{
+			reason: "without the gate readiness does not matter", ref: esv1.SecretStoreRef{Name: "main"},
+			store: store(func(s *esv1.SecretStore) { s.Status = esv1.SecretStoreStatus{} }),
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
@@ -86,7 +115,12 @@ func TestNamespaceConditions(t *testing.T) {
 		{reason: "by name", conditions: conditions{{Namespaces: []string{"x", "app"}}}},
 		{reason: "another name", conditions: conditions{{Namespaces: []string{"ap"}}}, kind: fault.Denied, message: denied},
 		{reason: "a part of the name is enough for a regex", conditions: conditions{{NamespaceRegexes: []string{"p+"}}}},
-		{reason: "a regex that does not match", conditions: conditions{{NamespaceRegexes: []string{"^p"}}}, kind: fault.Denied, message: denied},
+		{
+			reason:     "a regex that does not match",
+			conditions: conditions{{NamespaceRegexes: []string{"^p"}}},
+			kind:       fault.Denied,
+			message:    denied,
+		},
 		{reason: "by label", conditions: conditions{{NamespaceSelector: team("a")}}},
 		{reason: "another label", conditions: conditions{{NamespaceSelector: team("b")}}, kind: fault.Denied, message: denied},
 		{reason: "an empty selector selects everything", conditions: conditions{{NamespaceSelector: &metav1.LabelSelector{}}}},
@@ -95,14 +129,18 @@ func TestNamespaceConditions(t *testing.T) {
 			{Namespaces: []string{"x"}}, {NamespaceSelector: team("b")}, {NamespaceRegexes: []string{"x", "^app$"}},
 		}},
 		{reason: "one part of a condition is enough", conditions: conditions{{Namespaces: []string{"app"}, NamespaceSelector: team("b")}}},
-		{reason: "a bad regex is named, also where another condition matches",
+		{
+			reason:     "a bad regex is named, also where another condition matches",
 			conditions: conditions{{Namespaces: []string{"app"}}, {NamespaceRegexes: []string{"x", "("}}},
-			kind:       fault.Invalid, message: `ClusterSecretStore "shared": spec.conditions[1].namespaceRegexes[1] is not`},
-		{reason: "a bad selector is named",
+			kind:       fault.Invalid, message: `ClusterSecretStore "shared": spec.conditions[1].namespaceRegexes[1] is not`,
+		},
+		{
+			reason: "a bad selector is named",
 			conditions: conditions{{NamespaceSelector: &metav1.LabelSelector{
 				MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "?"}},
 			}}},
-			kind: fault.Invalid, message: "spec.conditions[0].namespaceSelector is not"},
+			kind: fault.Invalid, message: "spec.conditions[0].namespaceSelector is not",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
@@ -130,7 +168,7 @@ func TestOtherClass(t *testing.T) {
 	if _, err := w.pool.OpenStore(t.Context(), theirs); !errors.Is(err, stores.ErrOtherClass) {
 		t.Errorf("a store of another class is not checked: %v", err)
 	}
-	w.open("SecretStore", "main")
+	w.open()
 }
 
 func TestUnreadableStore(t *testing.T) {

@@ -8,8 +8,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"k8s.io/utils/ptr"
-
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/stores"
@@ -29,7 +27,7 @@ func TestClientsAreShared(t *testing.T) {
 		want   int32
 	}{
 		{"all namespaces share a store without credentials", clusterStore(), 1},
-		{"and one that names the namespace of its credentials", clusterStore(auth(ptr.To("a"))), 1},
+		{"and one that names the namespace of its credentials", clusterStore(auth(new("a"))), 1},
 		{"where the namespace is left open each has its own", clusterStore(auth(nil)), 2},
 	}
 	for _, tt := range tests {
@@ -74,7 +72,7 @@ func TestConcurrentOpensOpenOnce(t *testing.T) {
 		w.opening = slowly
 		var all sync.WaitGroup
 		for range 10 {
-			all.Go(func() { w.open(namespaced, "main") })
+			all.Go(func() { w.open() })
 		}
 		all.Wait()
 		w.expectClients(1, 0)
@@ -91,7 +89,7 @@ func TestOpeningOutlivesItsFirstCaller(t *testing.T) {
 		expectFault(t, err, fault.Unavailable, "did not answer in time")
 		time.Sleep(time.Second)
 		w.expectClients(1, 0)
-		w.open(namespaced, "main")
+		w.open()
 		w.expectClients(1, 0)
 	})
 }
@@ -100,7 +98,7 @@ func TestEviction(t *testing.T) {
 	denied, unavailable := fault.New(fault.Denied, "no"), fault.New(fault.Unavailable, "no")
 	read := func(w *world, err error) {
 		w.memory.Fail(providertest.CallCheck, err)
-		_ = w.open(namespaced, "main").Check(w.t.Context())
+		_ = w.open().Check(w.t.Context())
 		w.memory.Fail(providertest.CallCheck, nil)
 	}
 	tests := []struct {
@@ -119,7 +117,7 @@ func TestEviction(t *testing.T) {
 		{"a new generation replaces the old", func(w *world) { w.update(func(s *esv1.SecretStore) { s.Generation = 2 }) }, 2, 1},
 		{"a stale read of an old one does not drive out the new", func(w *world) {
 			w.update(func(s *esv1.SecretStore) { s.Generation = 0 })
-			w.open(namespaced, "main")
+			w.open()
 			w.update(func(s *esv1.SecretStore) { s.Generation = 1 })
 		}, 2, 0},
 		{"a store of the same name made anew is another", func(w *world) { w.update(func(s *esv1.SecretStore) { s.UID = "9" }) }, 2, 1},
@@ -144,9 +142,9 @@ func TestEviction(t *testing.T) {
 		t.Run(tt.reason, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, store(), clusterStore())
-				w.open(namespaced, "main")
+				w.open()
 				tt.act(w)
-				w.open(namespaced, "main")
+				w.open()
 				synctest.Wait()
 				w.expectClients(tt.opened, tt.closed)
 			})
@@ -169,7 +167,7 @@ func TestClientInUseIsClosedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, store())
 		w.memory.Intercept(func(string, string) error { time.Sleep(time.Minute); return nil })
-		session := w.open(namespaced, "main")
+		session := w.open()
 		var call sync.WaitGroup
 		call.Go(func() {
 			if err := session.Check(t.Context()); err != nil {
@@ -198,7 +196,7 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, store())
 		w.memory.Intercept(func(string, string) error { time.Sleep(time.Hour); return nil })
-		session := w.open(namespaced, "main")
+		session := w.open()
 		go func() { _ = session.Check(context.Background()) }()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -213,7 +211,7 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 
 func TestSessionGoesOnAfterEviction(t *testing.T) {
 	w := newWorld(t, store())
-	session := w.open(namespaced, "main")
+	session := w.open()
 	w.memory.Fail(providertest.CallCheck, fault.New(fault.Denied, "no"))
 	expectFault(t, session.Check(t.Context()), fault.Denied, "no")
 	w.memory.Fail(providertest.CallCheck, nil)
@@ -232,7 +230,12 @@ func TestOpeningFailures(t *testing.T) {
 		kind    fault.Kind
 		message string
 	}{
-		{"what a client misses to open is no absent secret", fault.New(fault.NotFound, "no such mount"), fault.Invalid, `SecretStore "main": no such mount`},
+		{
+			"what a client misses to open is no absent secret",
+			fault.New(fault.NotFound, "no such mount"),
+			fault.Invalid,
+			`SecretStore "main": no such mount`,
+		},
 		{"a refused credential stays one", fault.New(fault.Denied, "no"), fault.Denied, `SecretStore "main": no`},
 		{"a foreign error is not quoted", errors.New(marked), fault.Unknown, "unexpected error"},
 	}
@@ -243,7 +246,7 @@ func TestOpeningFailures(t *testing.T) {
 			_, err := w.pool.Open(t.Context(), "app", esv1.SecretStoreRef{Name: "main"})
 			expectFault(t, err, tt.kind, tt.message)
 			w.opening = nil
-			w.open(namespaced, "main")
+			w.open()
 		})
 	}
 }

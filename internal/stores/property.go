@@ -170,6 +170,6 @@ func encode(v any) []byte {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(v)
+	_ = encoder.Encode(v) //nolint:errchkjson // maps of strings and lists of them
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }

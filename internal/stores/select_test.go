@@ -34,7 +34,7 @@ func shelf(t *testing.T) *world {
 }
 
 func TestGet(t *testing.T) {
-	session := shelf(t).open(namespaced, "main")
+	session := shelf(t).open()
 	tests := []struct {
 		reason, key, property string
 		fetch                 bool
@@ -51,12 +51,28 @@ func TestGet(t *testing.T) {
 		{reason: "an object is JSON", key: "fields", property: "doc.list", want: `[1,"x"]`},
 		{reason: "an element of a list", key: "fields", property: "doc.list.1", want: "x"},
 		{reason: "null is empty, not absent", key: "fields", property: "doc.nothing", want: ""},
-		{reason: "a missing field", key: "fields", property: "none",
-			kind: fault.NotFound, message: `SecretStore "main": property "none" does not exist in secret "fields"`},
-		{reason: "a missing field with a dot", key: "fields", property: "none.x", kind: fault.NotFound, message: `property "none.x" does not exist`},
-		{reason: "a missing path", key: "fields", property: "doc.none", kind: fault.NotFound, message: `property "doc.none" does not exist`},
-		{reason: "a path into plain text is a mistake, not an absence", key: "fields", property: "plain.x",
-			kind: fault.Invalid, message: `property "plain.x" cannot be read from secret "fields"`},
+		{
+			reason: "a missing field", key: "fields", property: "none",
+			kind: fault.NotFound, message: `SecretStore "main": property "none" does not exist in secret "fields"`,
+		},
+		{
+			reason:   "a missing field with a dot",
+			key:      "fields",
+			property: "none.x",
+			kind:     fault.NotFound,
+			message:  `property "none.x" does not exist`,
+		},
+		{
+			reason:   "a missing path",
+			key:      "fields",
+			property: "doc.none",
+			kind:     fault.NotFound,
+			message:  `property "doc.none" does not exist`,
+		},
+		{
+			reason: "a path into plain text is a mistake, not an absence", key: "fields", property: "plain.x",
+			kind: fault.Invalid, message: `property "plain.x" cannot be read from secret "fields"`,
+		},
 		{reason: "an absent secret", key: "none", kind: fault.NotFound, message: `SecretStore "main": secret "none" does not exist`},
 
 		{reason: "a whole value", key: "text", want: marked},
@@ -67,27 +83,45 @@ func TestGet(t *testing.T) {
 		{reason: "null is empty", key: "value", property: "a.z", want: ""},
 		{reason: "the exact name goes before a wildcard", key: "value", property: "*", want: "star"},
 		{reason: "an element of an array", key: "array", property: "1.k", want: "v"},
-		{reason: "a missing member", key: "value", property: "none",
-			kind: fault.NotFound, message: `property "none" does not exist in secret "value"`},
-		{reason: "plain text has no properties", key: "text", property: "x",
-			kind: fault.Invalid, message: `property "x" cannot be read from secret "text"`},
+		{
+			reason: "a missing member", key: "value", property: "none",
+			kind: fault.NotFound, message: `property "none" does not exist in secret "value"`,
+		},
+		{
+			reason: "plain text has no properties", key: "text", property: "x",
+			kind: fault.Invalid, message: `property "x" cannot be read from secret "text"`,
+		},
 		{reason: "a number has none either", key: "number", property: "x", kind: fault.Invalid, message: "is not a JSON object or array"},
-		{reason: "broken JSON is not searched", key: "broken", property: "user", kind: fault.Invalid, message: "is not a JSON object or array"},
+		{
+			reason:   "broken JSON is not searched",
+			key:      "broken",
+			property: "user",
+			kind:     fault.Invalid,
+			message:  "is not a JSON object or array",
+		},
 
-		{reason: "all metadata", key: "fields", fetch: true,
-			want: `{"labels":{"app":"web","app.kubernetes.io/name":"db"},"annotations":{"cfg":"{\"a\":{\"b\":\"c\"}}","note":"<>"}}`},
+		{
+			reason: "all metadata", key: "fields", fetch: true,
+			want: `{"labels":{"app":"web","app.kubernetes.io/name":"db"},"annotations":{"cfg":"{\"a\":{\"b\":\"c\"}}","note":"<>"}}`,
+		},
 		{reason: "no metadata is empty objects", key: "text", fetch: true, want: `{"labels":{},"annotations":{}}`},
 		{reason: "all labels", key: "fields", property: "labels", fetch: true, want: `{"app":"web","app.kubernetes.io/name":"db"}`},
 		{reason: "one annotation", key: "fields", property: "annotations.note", fetch: true, want: "<>"},
 		{reason: "a label with dots in its name", key: "fields", property: "labels.app.kubernetes.io/name", fetch: true, want: "db"},
 		{reason: "the same with escaped dots", key: "fields", property: `labels.app\.kubernetes\.io/name`, fetch: true, want: "db"},
 		{reason: "a path into an annotation", key: "fields", property: "annotations.cfg.a.b", fetch: true, want: "c"},
-		{reason: "a missing path into an annotation", key: "fields", property: "annotations.cfg.x", fetch: true,
-			kind: fault.NotFound, message: `property "annotations.cfg.x" does not exist`},
-		{reason: "a missing label that begins like another", key: "fields", property: "labels.app.kubernetes.io/part-of", fetch: true,
-			kind: fault.NotFound, message: `property "labels.app.kubernetes.io/part-of" does not exist in the metadata of secret "fields"`},
-		{reason: "no metadata of that name", key: "fields", property: "password", fetch: true,
-			kind: fault.Invalid, message: "must be labels, annotations"},
+		{
+			reason: "a missing path into an annotation", key: "fields", property: "annotations.cfg.x", fetch: true,
+			kind: fault.NotFound, message: `property "annotations.cfg.x" does not exist`,
+		},
+		{
+			reason: "a missing label that begins like another", key: "fields", property: "labels.app.kubernetes.io/part-of", fetch: true,
+			kind: fault.NotFound, message: `property "labels.app.kubernetes.io/part-of" does not exist in the metadata of secret "fields"`,
+		},
+		{
+			reason: "no metadata of that name", key: "fields", property: "password", fetch: true,
+			kind: fault.Invalid, message: "must be labels, annotations",
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
@@ -104,14 +138,14 @@ func TestGet(t *testing.T) {
 func TestGetWholeFields(t *testing.T) {
 	w := newWorld(t, store())
 	w.memory.Seed("fields", providers.Secret{Fields: map[string][]byte{"b": []byte(`"<&>"`), "a": []byte("1")}})
-	got, err := w.open(namespaced, "main").Get(t.Context(), remote("fields", "", false))
+	got, err := w.open().Get(t.Context(), remote("fields", "", false))
 	if want := `{"a":"1","b":"\"<&>\""}`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v; want %s, as plain strings and without HTML escapes", got, err, want)
 	}
 }
 
 func TestMap(t *testing.T) {
-	session := shelf(t).open(namespaced, "main")
+	session := shelf(t).open()
 	tests := []struct {
 		reason, key, property string
 		fetch                 bool
@@ -119,20 +153,47 @@ func TestMap(t *testing.T) {
 		kind                  fault.Kind
 		message               string
 	}{
-		{reason: "the members of a value are plain text", key: "value",
-			want: map[string]string{"user": "u", "a.b": "dotted", "a": `{"b":"nested","n":1.50,"t":true,"z":null}`, "list": `[1,"x"]`, "*": "star"}},
-		{reason: "also those of its property", key: "value", property: "a", want: map[string]string{"b": "nested", "n": "1.5", "t": "true", "z": ""}},
-		{reason: "the members of a field are JSON", key: "fields", property: "doc.deep",
-			want: map[string]string{"a.b": `"dotted"`, "a": `{"b":"nested"}`}},
-		{reason: "metadata", key: "fields", fetch: true,
-			want: map[string]string{"labels": `{"app":"web","app.kubernetes.io/name":"db"}`, "annotations": `{"cfg":"{\"a\":{\"b\":\"c\"}}","note":"<>"}`}},
-		{reason: "the members of metadata are JSON", key: "fields", property: "labels", fetch: true,
-			want: map[string]string{"app": `"web"`, "app.kubernetes.io/name": `"db"`}},
+		{
+			reason: "the members of a value are plain text",
+			key:    "value",
+			want: map[string]string{
+				"user": "u",
+				"a.b":  "dotted",
+				"a":    `{"b":"nested","n":1.50,"t":true,"z":null}`,
+				"list": `[1,"x"]`,
+				"*":    "star",
+			},
+		},
+		{
+			reason:   "also those of its property",
+			key:      "value",
+			property: "a",
+			want:     map[string]string{"b": "nested", "n": "1.5", "t": "true", "z": ""},
+		},
+		{
+			reason: "the members of a field are JSON", key: "fields", property: "doc.deep",
+			want: map[string]string{"a.b": `"dotted"`, "a": `{"b":"nested"}`},
+		},
+		{
+			reason: "metadata",
+			key:    "fields",
+			fetch:  true,
+			want: map[string]string{
+				"labels":      `{"app":"web","app.kubernetes.io/name":"db"}`,
+				"annotations": `{"cfg":"{\"a\":{\"b\":\"c\"}}","note":"<>"}`,
+			},
+		},
+		{
+			reason: "the members of metadata are JSON", key: "fields", property: "labels", fetch: true,
+			want: map[string]string{"app": `"web"`, "app.kubernetes.io/name": `"db"`},
+		},
 		{reason: "plain text has no members", key: "text", kind: fault.Invalid, message: `secret "text" is not a JSON object`},
 		{reason: "nor has an array", key: "array", kind: fault.Invalid, message: `secret "array" is not a JSON object`},
 		{reason: "nor has broken JSON", key: "broken", kind: fault.Invalid, message: "is not a JSON object"},
-		{reason: "nor has a plain field", key: "fields", property: "plain",
-			kind: fault.Invalid, message: `property "plain" of secret "fields" is not a JSON object`},
+		{
+			reason: "nor has a plain field", key: "fields", property: "plain",
+			kind: fault.Invalid, message: `property "plain" of secret "fields" is not a JSON object`,
+		},
 		{reason: "a missing field", key: "fields", property: "none", kind: fault.NotFound, message: `property "none" does not exist`},
 		{reason: "a missing member", key: "value", property: "none", kind: fault.NotFound, message: `property "none" does not exist`},
 		{reason: "an absent secret", key: "none", kind: fault.NotFound, message: `secret "none" does not exist`},
@@ -150,7 +211,7 @@ func TestMap(t *testing.T) {
 }
 
 func TestMapOfFields(t *testing.T) {
-	session := shelf(t).open(namespaced, "main")
+	session := shelf(t).open()
 	got, err := session.Map(t.Context(), remote("fields", "", false))
 	if err != nil || len(got) != 5 || string(got["tls.crt"]) != "pem" {
 		t.Fatalf("got %v, %v", texts(got), err)
@@ -167,7 +228,7 @@ func TestFind(t *testing.T) {
 	w.memory.Seed("db-one", providers.Secret{Fields: map[string][]byte{"k": []byte("<1>")}, Labels: map[string]string{"env": "x"}})
 	w.memory.Seed("db-two", providers.Secret{Value: []byte("2")})
 	w.memory.Seed("other", providers.Secret{Value: []byte("3"), Labels: map[string]string{"env": "x"}})
-	session := w.open(namespaced, "main")
+	session := w.open()
 	name := func(text string) *esv1.FindName { return &esv1.FindName{RegExp: text} }
 	tests := []struct {
 		reason  string
@@ -175,14 +236,24 @@ func TestFind(t *testing.T) {
 		want    map[string]string
 		message string
 	}{
-		{reason: "by a part of the name; fields become JSON", find: esv1.ExternalSecretFind{Name: name("db")},
-			want: map[string]string{"db-one": `{"k":"<1>"}`, "db-two": "2"}},
-		{reason: "by tag", find: esv1.ExternalSecretFind{Tags: map[string]string{"env": "x"}},
-			want: map[string]string{"db-one": `{"k":"<1>"}`, "other": "3"}},
-		{reason: "empty tags match everything", find: esv1.ExternalSecretFind{Tags: map[string]string{}},
-			want: map[string]string{"db-one": `{"k":"<1>"}`, "db-two": "2", "other": "3"}},
+		{
+			reason: "by a part of the name; fields become JSON", find: esv1.ExternalSecretFind{Name: name("db")},
+			want: map[string]string{"db-one": `{"k":"<1>"}`, "db-two": "2"},
+		},
+		{
+			reason: "by tag", find: esv1.ExternalSecretFind{Tags: map[string]string{"env": "x"}},
+			want: map[string]string{"db-one": `{"k":"<1>"}`, "other": "3"},
+		},
+		{
+			reason: "empty tags match everything", find: esv1.ExternalSecretFind{Tags: map[string]string{}},
+			want: map[string]string{"db-one": `{"k":"<1>"}`, "db-two": "2", "other": "3"},
+		},
 		{reason: "nothing found is no error", find: esv1.ExternalSecretFind{Name: name("^x$")}, want: map[string]string{}},
-		{reason: "a bad regex is named", find: esv1.ExternalSecretFind{Name: name("(")}, message: `SecretStore "main": find.name.regexp is not`},
+		{
+			reason:  "a bad regex is named",
+			find:    esv1.ExternalSecretFind{Name: name("(")},
+			message: `SecretStore "main": find.name.regexp is not`,
+		},
 		{reason: "something must be asked for", message: "find needs a name, tags or a path"},
 	}
 	for _, tt := range tests {
@@ -199,7 +270,7 @@ func TestFind(t *testing.T) {
 
 func TestRead(t *testing.T) {
 	w := shelf(t)
-	session := w.open(namespaced, "main")
+	session := w.open()
 	tests := []struct {
 		reason, key, property string
 		want                  string
@@ -209,8 +280,10 @@ func TestRead(t *testing.T) {
 		{reason: "a field", key: "fields", property: "tls.crt", want: "pem"},
 		{reason: "a member", key: "value", property: "a.b", want: "dotted"},
 		{reason: "the whole value", key: "text", want: marked},
-		{reason: "a push writes names, so a path is none", key: "fields", property: "doc.user",
-			kind: fault.NotFound, message: `property "doc.user" does not exist`},
+		{
+			reason: "a push writes names, so a path is none", key: "fields", property: "doc.user",
+			kind: fault.NotFound, message: `property "doc.user" does not exist`,
+		},
 		{reason: "nor is it one in a value", key: "value", property: "a.n", kind: fault.NotFound, message: `property "a.n" does not exist`},
 		{reason: "plain text has no properties", key: "text", property: "x", kind: fault.Invalid, message: "cannot be read"},
 		{reason: "an absent secret", key: "none", property: "x", kind: fault.NotFound, message: `secret "none" does not exist`},
@@ -229,8 +302,13 @@ func TestRead(t *testing.T) {
 
 func FuzzGet(f *testing.F) {
 	for _, seed := range []struct{ value, property string }{
-		{`{"a":{"b":1}}`, "a.b"}, {`[{"k":1}]`, "#.k"}, {`{"a":1}`, `@this|a`}, {`{"a.b":1}`, `a\.b`},
-		{"plain", "x.y"}, {`{"a":`, "a"}, {`[1,2]`, "#(>1)"},
+		{`{"a":{"b":1}}`, "a.b"},
+		{`[{"k":1}]`, "#.k"},
+		{`{"a":1}`, `@this|a`},
+		{`{"a.b":1}`, `a\.b`},
+		{"plain", "x.y"},
+		{`{"a":`, "a"},
+		{`[1,2]`, "#(>1)"},
 	} {
 		f.Add(seed.value, seed.property)
 	}
@@ -238,12 +316,13 @@ func FuzzGet(f *testing.F) {
 		w := newWorld(t, store())
 		w.memory.Seed("value", providers.Secret{Value: []byte(value + marked)})
 		w.memory.Seed("fields", providers.Secret{Fields: map[string][]byte{"f": []byte(value + marked)}})
-		session := w.open(namespaced, "main")
+		session := w.open()
 		for _, ref := range []esv1.ExternalSecretDataRemoteRef{remote("value", property, false), remote("fields", "f."+property, false)} {
 			_, getErr := session.Get(t.Context(), ref)
 			_, mapErr := session.Map(t.Context(), ref)
 			for _, err := range []error{getErr, mapErr} {
-				if err != nil && (fault.KindOf(err) == fault.Unknown || strings.Contains(err.Error(), marked) && !strings.Contains(property, marked)) {
+				if err != nil &&
+					(fault.KindOf(err) == fault.Unknown || strings.Contains(err.Error(), marked) && !strings.Contains(property, marked)) {
 					t.Errorf("property %q: %v", property, err)
 				}
 			}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -22,7 +23,7 @@ import (
 
 func TestOneReadPerSecret(t *testing.T) {
 	w := shelf(t)
-	session := w.open(namespaced, "main")
+	session := w.open()
 	var all sync.WaitGroup
 	for _, property := range []string{"password", "tls.crt", "doc.user", "none", ""} {
 		all.Go(func() {
@@ -43,7 +44,7 @@ func TestOneReadPerSecret(t *testing.T) {
 
 func TestFailuresAreNotRemembered(t *testing.T) {
 	w := shelf(t)
-	session := w.open(namespaced, "main")
+	session := w.open()
 	w.memory.Fail(providertest.CallGet, fault.New(fault.Unavailable, "down"))
 	_, err := session.Get(t.Context(), remote("text", "", false))
 	expectFault(t, err, fault.Unavailable, "down")
@@ -55,7 +56,7 @@ func TestFailuresAreNotRemembered(t *testing.T) {
 
 func TestWritesAreSeen(t *testing.T) {
 	w := newWorld(t, store())
-	session := w.open(namespaced, "main")
+	session := w.open()
 	_, err := session.Get(t.Context(), remote("k", "", false))
 	expectFault(t, err, fault.NotFound, "does not exist")
 
@@ -75,7 +76,7 @@ func TestWritesAreSeen(t *testing.T) {
 func TestUnsupported(t *testing.T) {
 	w := shelf(t)
 	w.connect = func(m *providertest.Memory) providers.Client { return readOnly{m, m} }
-	session := w.open(namespaced, "main")
+	session := w.open()
 	tests := []struct {
 		reason string
 		err    error
@@ -108,15 +109,17 @@ func TestRedaction(t *testing.T) {
 		message string
 	}{
 		{"a foreign error is not quoted", errors.New(marked), fault.Unknown, `SecretStore "main": unexpected error`},
-		{"what is wrapped around a fault is not quoted either",
-			fmt.Errorf("%s: %w", marked, fault.New(fault.Denied, "no")), fault.Denied, `SecretStore "main": no`},
+		{
+			"what is wrapped around a fault is not quoted either",
+			fmt.Errorf("%s: %w", marked, fault.New(fault.Denied, "no")), fault.Denied, `SecretStore "main": no`,
+		},
 		{"a deadline is said", fmt.Errorf("%s: %w", marked, context.DeadlineExceeded), fault.Unavailable, "did not answer in time"},
 		{"a cancelled call is not an absent secret", context.Canceled, fault.Unavailable, "cancelled"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
 			w := shelf(t)
-			session := w.open(namespaced, "main")
+			session := w.open()
 			w.memory.Fail(providertest.CallGet, tt.err)
 			_, err := session.Get(t.Context(), remote("text", "", false))
 			expectFault(t, err, tt.kind, tt.message)
@@ -132,7 +135,7 @@ func TestLimits(t *testing.T) {
 	fields := func(n, size int) map[string][]byte {
 		all := map[string][]byte{}
 		for i := range n {
-			all[fmt.Sprint(i)] = []byte(strings.Repeat("x", size))
+			all[strconv.Itoa(i)] = []byte(strings.Repeat("x", size))
 		}
 		return all
 	}
@@ -151,7 +154,7 @@ func TestLimits(t *testing.T) {
 		t.Run(tt.reason, func(t *testing.T) {
 			w := newWorld(t, store())
 			w.memory.Seed("k", tt.secret)
-			_, err := w.open(namespaced, "main").Get(t.Context(), remote("k", "", false))
+			_, err := w.open().Get(t.Context(), remote("k", "", false))
 			if tt.message != "" {
 				expectFault(t, err, fault.Invalid, tt.message)
 			} else if err != nil {
@@ -164,12 +167,12 @@ func TestLimits(t *testing.T) {
 		for key, value := range fields(5, mebibyte) {
 			w.memory.Seed(key, providers.Secret{Value: value})
 		}
-		_, err := w.open(namespaced, "main").Find(t.Context(), esv1.ExternalSecretFind{Tags: map[string]string{}})
+		_, err := w.open().Find(t.Context(), esv1.ExternalSecretFind{Tags: map[string]string{}})
 		expectFault(t, err, fault.Invalid, "narrow it down")
 	})
 	t.Run("a large push is not sent", func(t *testing.T) {
 		w := newWorld(t, store())
-		err := w.open(namespaced, "main").Push(t.Context(), providers.Write{Key: "k", Fields: fields(1, mebibyte+1)})
+		err := w.open().Push(t.Context(), providers.Write{Key: "k", Fields: fields(1, mebibyte+1)})
 		expectFault(t, err, fault.Invalid, "too large")
 		if w.memory.Calls(providertest.CallPut) != 0 {
 			t.Error("it was sent")
@@ -207,7 +210,7 @@ func TestRetries(t *testing.T) {
 		t.Run(tt.reason, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, store(func(s *esv1.SecretStore) { s.Spec.RetrySettings = tt.settings }))
-				session := w.open(namespaced, "main")
+				session := w.open()
 				w.memory.Fail(providertest.CallCheck, tt.err)
 				start := time.Now()
 				err := session.Check(t.Context())
@@ -229,7 +232,7 @@ func TestRetries(t *testing.T) {
 func TestRetriesEndWithSuccessOrContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, store(func(s *esv1.SecretStore) { s.Spec.RetrySettings = &esv1.SecretStoreRetrySettings{} }))
-		session := w.open(namespaced, "main")
+		session := w.open()
 		w.memory.Intercept(func(string, string) error {
 			if w.memory.Calls(providertest.CallCheck) < 3 {
 				return fault.New(fault.Unavailable, "down")
@@ -252,7 +255,7 @@ func TestProviderCallsAreCounted(t *testing.T) {
 			s.Name, s.Spec.Provider.Kubernetes.Auth = "wrong", bearer(nil)
 			s.Spec.Provider.Kubernetes.Auth.Token.BearerToken.Key = "none"
 		}))
-	w.open(namespaced, "main")
+	w.open()
 	_, err := w.pool.Open(t.Context(), "app", esv1.SecretStoreRef{Name: "wrong"}, stores.RequireReady())
 	expectFault(t, err, fault.Invalid, `SecretStore "wrong": secret "app/token" has no key "none"`)
 	want := `# HELP externalsecret_provider_api_calls_count Calls to the system behind a store.

@@ -120,14 +120,21 @@ func (w *world) provider() providers.Provider {
 		}
 		return connection{w.memory, w}, nil
 	}
-	return providers.Define("kubernetes", pick, open,
-		providers.Capabilities[esv1.KubernetesProvider](esv1.CapabilityReadWrite), providers.MetricName[esv1.KubernetesProvider]("Kubernetes"))
+	return providers.Define(
+		"kubernetes",
+		pick,
+		open,
+		providers.Capabilities[esv1.KubernetesProvider](
+			esv1.CapabilityReadWrite,
+		),
+		providers.MetricName[esv1.KubernetesProvider]("Kubernetes"),
+	)
 }
 
-// open opens a store for namespace "app" and ends the test when that fails.
-func (w *world) open(kind, name string) *stores.Session {
+// open opens the SecretStore main for namespace "app" and ends the test when that fails.
+func (w *world) open() *stores.Session {
 	w.t.Helper()
-	return w.openIn("app", kind, name)
+	return w.openIn("app", esv1.KindSecretStore, "main")
 }
 
 func (w *world) openIn(namespace, kind, name string) *stores.Session {

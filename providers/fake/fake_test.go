@@ -84,7 +84,11 @@ func TestOpenRefusesABadSpec(t *testing.T) {
 		},
 		{reason: "a key is needed", data: []esv1.FakeProviderData{{Value: "v"}}, want: "spec.provider.fake.data[0].key must not be empty"},
 	} {
-		_, err := fake.New().Open(t.Context(), &esv1.SecretStoreProvider{Fake: &esv1.FakeProvider{Data: tc.data}}, providers.Env{Store: store})
+		_, err := fake.New().Open(
+			t.Context(),
+			&esv1.SecretStoreProvider{Fake: &esv1.FakeProvider{Data: tc.data}},
+			providers.Env{Store: store},
+		)
 		if !fault.Is(err, fault.Invalid) || fault.Message(err) != tc.want {
 			t.Errorf("%s: Open gives %v, want %q", tc.reason, err, tc.want)
 		}

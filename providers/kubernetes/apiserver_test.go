@@ -222,7 +222,13 @@ func (w *world) tryOpen(t *testing.T, spec *esv1.KubernetesProvider) (providers.
 // seed creates a Secret under another field manager.
 func (w *world) seed(t *testing.T, s *corev1.Secret) {
 	t.Helper()
-	if _, err := w.admin.CoreV1().Secrets(w.namespace).Create(t.Context(), s, metav1.CreateOptions{FieldManager: "kubectl-create"}); err != nil {
+	if _, err := w.admin.CoreV1().Secrets(
+		w.namespace,
+	).Create(
+		t.Context(),
+		s,
+		metav1.CreateOptions{FieldManager: "kubectl-create"},
+	); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -242,7 +248,9 @@ func named(name string, data map[string][]byte) *corev1.Secret {
 
 func options(t *testing.T, spec map[string]any) json.RawMessage {
 	t.Helper()
-	raw, err := json.Marshal(map[string]any{"apiVersion": "kubernetes.external-secrets.io/v1alpha1", "kind": "PushSecretMetadata", "spec": spec})
+	raw, err := json.Marshal(
+		map[string]any{"apiVersion": "kubernetes.external-secrets.io/v1alpha1", "kind": "PushSecretMetadata", "spec": spec},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

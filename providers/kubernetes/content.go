@@ -102,8 +102,13 @@ func writable(at target, live *corev1.Secret, w providers.Write) error {
 		return refuse(at, live.Type)
 	}
 	if w.Type != "" && w.Type != live.Type {
-		return fault.New(fault.Invalid,
-			"secret %q has type %s and the source has type %s: the type of a secret is immutable, delete the one or change the other", at, live.Type, w.Type)
+		return fault.New(
+			fault.Invalid,
+			"secret %q has type %s and the source has type %s: the type of a secret is immutable, delete the one or change the other",
+			at,
+			live.Type,
+			w.Type,
+		)
 	}
 	if live.Immutable != nil && *live.Immutable && changesData(live, w) {
 		return fault.New(fault.Invalid, "secret %q is immutable: delete it, or push to another one", at)

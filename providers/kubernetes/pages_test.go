@@ -50,7 +50,9 @@ func TestListReadsAllPages(t *testing.T) {
 			w := &world{config: &rest.Config{}, calls: map[string]int{}, secrets: map[string][]byte{"s/token": []byte("t")}}
 			c := w.open(t, &esv1.KubernetesProvider{
 				Server: esv1.KubernetesServer{URL: server.URL},
-				Auth:   &esv1.KubernetesAuth{Token: &esv1.KubernetesTokenAuth{BearerToken: metametav1.SecretKeySelector{Name: "s", Key: "token"}}},
+				Auth: &esv1.KubernetesAuth{
+					Token: &esv1.KubernetesTokenAuth{BearerToken: metametav1.SecretKeySelector{Name: "s", Key: "token"}},
+				},
 			})
 			var got []string
 			var failure error

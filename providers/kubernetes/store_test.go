@@ -26,16 +26,31 @@ func testRights(t *testing.T, w *world) {
 	}
 	none, getOnly := w.open(t, w.spec(nothing)), w.open(t, w.spec(getter))
 	_, err := none.Get(t.Context(), providers.Ref{Key: "here"})
-	wantError(t, err, fault.Denied, identity(nothing)+fmt.Sprintf(` may not get secrets in namespace %q: grant it the verb "get"`, w.namespace))
+	wantError(
+		t,
+		err,
+		fault.Denied,
+		identity(nothing)+fmt.Sprintf(` may not get secrets in namespace %q: grant it the verb "get"`, w.namespace),
+	)
 	_, err = none.Get(t.Context(), providers.Ref{Key: "absent"})
 	wantError(t, err, fault.Denied, `grant it the verb "get"`)
-	wantError(t, none.Check(t.Context()), fault.Denied, fmt.Sprintf(`may not get secrets in namespace %q: grant it the verb "get"`, w.namespace))
+	wantError(
+		t,
+		none.Check(t.Context()),
+		fault.Denied,
+		fmt.Sprintf(`may not get secrets in namespace %q: grant it the verb "get"`, w.namespace),
+	)
 
 	if err := getOnly.Check(t.Context()); err != nil {
 		t.Errorf("Check of an identity that may get: %v", err)
 	}
 	for _, err := range getOnly.List(t.Context(), providers.Query{Name: regexp.MustCompile("here")}) {
-		wantError(t, err, fault.Denied, identity(getter)+fmt.Sprintf(` may not list secrets in namespace %q: grant it the verb "list"`, w.namespace))
+		wantError(
+			t,
+			err,
+			fault.Denied,
+			identity(getter)+fmt.Sprintf(` may not list secrets in namespace %q: grant it the verb "list"`, w.namespace),
+		)
 	}
 	err = getOnly.Put(t.Context(), providers.Write{Key: "here", Owner: owner, Fields: data("l", "2")})
 	wantError(t, err, fault.Denied, `grant it the verb "patch"`)

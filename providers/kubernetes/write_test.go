@@ -78,10 +78,19 @@ func testCreatedBy(t *testing.T, w *world) {
 	want := map[string]string{kubernetes.CreatedByAnnotation: owner, "a": "b"}
 	wantDiff(t, "annotations of a new Secret", want, w.read(t, "new").Annotations)
 	put(t, c, providers.Write{Key: "new", Fields: data("k", "w")})
-	wantDiff(t, "annotations after a write without any", map[string]string{kubernetes.CreatedByAnnotation: owner}, w.read(t, "new").Annotations)
+	wantDiff(
+		t,
+		"annotations after a write without any",
+		map[string]string{kubernetes.CreatedByAnnotation: owner},
+		w.read(t, "new").Annotations,
+	)
 
 	w.seed(t, named("old", data("l", "1")))
-	put(t, c, providers.Write{Key: "old", Fields: data("k", "v"), Annotations: map[string]string{kubernetes.CreatedByAnnotation: "source's own"}})
+	put(
+		t,
+		c,
+		providers.Write{Key: "old", Fields: data("k", "v"), Annotations: map[string]string{kubernetes.CreatedByAnnotation: "source's own"}},
+	)
 	if annotations := w.read(t, "old").Annotations; len(annotations) != 0 {
 		t.Errorf("a Secret that was there has annotations %v, want none", annotations)
 	}
@@ -137,7 +146,12 @@ func testMetadata(t *testing.T, w *world) {
 		seeded := named("label", data("k", "1"))
 		seeded.Labels = map[string]string{"app.kubernetes.io/name": "theirs"}
 		w.seed(t, seeded)
-		write := providers.Write{Key: "label", Owner: owner, Fields: data("l", "2"), Labels: map[string]string{"app.kubernetes.io/name": "ours"}}
+		write := providers.Write{
+			Key:    "label",
+			Owner:  owner,
+			Fields: data("l", "2"),
+			Labels: map[string]string{"app.kubernetes.io/name": "ours"},
+		}
 		wantError(t, c.Put(t.Context(), write), fault.Conflict,
 			`label "app.kubernetes.io/name" of secret "`+w.namespace+`/label" belongs to field manager "kubectl-create"`)
 		write.Options = options(t, map[string]any{"targetMergePolicy": "Replace"})

@@ -190,7 +190,10 @@ func (s *suite) testConcurrency(t *testing.T) {
 		}
 		maps.Copy(want, fields)
 		all.Go(func() {
-			if err := writer.Put(t.Context(), providers.Write{Key: "suite-many", Owner: fmt.Sprintf("owner-%d", i), Fields: fields}); err != nil {
+			if err := writer.Put(
+				t.Context(),
+				providers.Write{Key: "suite-many", Owner: fmt.Sprintf("owner-%d", i), Fields: fields},
+			); err != nil {
 				t.Errorf("Put of owner %d: %v", i, err)
 			}
 			if _, err := reader.Get(t.Context(), providers.Ref{Key: "suite-many"}); err != nil {

@@ -22,11 +22,11 @@ func All() map[string]any {
 	return all
 }
 
-// Failure is the error of the function fail: the template's author gave up on purpose. Message may hold a value.
-type Failure struct{ Message string }
+// FailError is the error of the function fail: the template's author gave up on purpose. Message may hold a value.
+type FailError struct{ Message string }
 
 // Error returns a text without the message, which may hold a value.
-func (*Failure) Error() string { return "the template called fail" }
+func (*FailError) Error() string { return "the template called fail" }
 
 // invalid returns an error whose message is shown to users: no argument may be a value of the template's data.
 func invalid(format string, args ...any) error {

@@ -122,16 +122,21 @@ func TestText(t *testing.T) {
 		{"printf formats", `{{ printf "%s=%05d %q" "n" 42 "x" }}`, `n=00042 "x"`},
 		{"printf may name its arguments", `{{ printf "%[2]s%[1]s%[2]s" "a" "b" }}`, "bab"},
 		{"hexdec decodes", `{{ hexdec "68656c6c6f" }}`, "hello"},
-		{"hexdec undoes the sum of a known text", `{{ "example" | sha256sum | hexdec | b64enc }}`,
-			"UNhY4JhezH9gQYqvDMWrWH9CwlcKiECVqejMrND2VFw="},
+		{
+			"hexdec undoes the sum of a known text", `{{ "example" | sha256sum | hexdec | b64enc }}`,
+			"UNhY4JhezH9gQYqvDMWrWH9CwlcKiECVqejMrND2VFw=",
+		},
 		{"fromJson reads a tree", `{{ (fromJson "{\"a\":{\"b\":\"c\"}}").a.b }}`, "c"},
 		{"fromJson is silent about what is not JSON", `{{ "{ no" | fromJson | toJson }}`, "null"},
 		{"b64dec puts its error in the place of the value, as sprig does", `{{ "%" | b64dec }}`, "illegal base64 data at input byte 0"},
 		{"semver compares", `{{ semverCompare "^1.2.0" "1.3.0" }} {{ (semver "1.2.3").Minor }}`, "true 2"},
 		{"html escapes", `{{ html "<a>" }}`, "&lt;a&gt;"},
 		{"a known hash with sha", `{{ htpasswd "foo1" "FZ4jR;l]ON;pHKi=_'zh79P" "sha" }}`, "foo1:{SHA}wtdJD6OIjUniEJkTlewnKzfFxA4="},
-		{"a certificate from a given key", `{{ $ca := genCAWithKey "ca" 365 (genPrivateKey "ecdsa") }}{{ (genSignedCert "c" nil (list "a.example") 1 $ca).Cert | certSANs }}`,
-			"[a.example]"},
+		{
+			"a certificate from a given key",
+			`{{ $ca := genCAWithKey "ca" 365 (genPrivateKey "ecdsa") }}{{ (genSignedCert "c" nil (list "a.example") 1 $ca).Cert | certSANs }}`,
+			"[a.example]",
+		},
 		{"htpasswd uses bcrypt by default", `{{ htpasswd "u" "p" | substr 0 5 }}`, "u:$2a"},
 	}
 	for _, tc := range cases {
@@ -151,8 +156,10 @@ func TestLists(t *testing.T) {
 		{"untilStep counts down", `{{ untilStep 5 0 -2 }}`, "[5 3 1]"},
 		{"a step in the wrong direction gives nothing", `{{ untilStep 0 5 -1 }}`, "[]"},
 		{"a step of zero gives nothing", `{{ untilStep 0 5 0 }}`, "[]"},
-		{"the largest numbers do not overflow", `{{ untilStep 9223372036854775800 9223372036854775807 5 }}`,
-			"[9223372036854775800 9223372036854775805]"},
+		{
+			"the largest numbers do not overflow", `{{ untilStep 9223372036854775800 9223372036854775807 5 }}`,
+			"[9223372036854775800 9223372036854775805]",
+		},
 		{"seq with an end", `{{ seq 3 }}`, "1 2 3"},
 		{"seq with an end below one", `{{ seq -1 }}`, "1 0 -1"},
 		{"seq with start and end", `{{ seq 3 1 }}`, "3 2 1"},
@@ -210,8 +217,10 @@ func TestBounds(t *testing.T) {
 		{"a printf that takes its width from an argument", `{{ printf "%*d" 999999999 1 }}`, nil, "not supported"},
 		{"a printf that repeats an argument", `{{ printf "%[1]s%[1]s%[1]s%[1]s%[1]s" .m }}`, mega, "larger than 4 MiB"},
 		{"a regular expression that repeats a group", `{{ regexReplaceAll "(.*)" .m "$1$1$1$1$1" }}`, mega, "larger than 4 MiB"},
-		{"a regular expression that is too complex", `{{ regexMatch "a" .m }}{{ mustRegexMatch "(a{500}){2}b?(c{1000})" .m }}`,
-			mega, "too complex"},
+		{
+			"a regular expression that is too complex", `{{ regexMatch "a" .m }}{{ mustRegexMatch "(a{500}){2}b?(c{1000})" .m }}`,
+			mega, "too complex",
+		},
 		{"a regular expression that is malformed", `{{ regexFind "(" "a" }}`, nil, "malformed"},
 		{"until", `{{ until 1000000000 }}`, nil, "more than 100000 items"},
 		{"untilStep over the whole range", `{{ untilStep -9223372036854775807 9223372036854775807 1 }}`, nil, "more than 100000 items"},
@@ -228,8 +237,10 @@ func TestBounds(t *testing.T) {
 		{"a long version", `{{ semver .m }}`, mega, "longer than 4096"},
 		{"a password that bcrypt cannot hash", `{{ htpasswd "u" .m }}`, mega, "more than 72 bytes"},
 		{"a key that takes long to sign with", `{{ genCAWithKey "ca" 1 .m }}`, mega, "larger than 16 KiB"},
-		{"a key that takes long to check", `{{ pemToPkcs12 . . }}`,
-			block("CERTIFICATE", issue(t, "a", nil, nil).cert.Raw) + block("PRIVATE KEY", make([]byte, 1<<17)), "larger than 12 KiB"},
+		{
+			"a key that takes long to check", `{{ pemToPkcs12 . . }}`,
+			block("CERTIFICATE", issue(t, "a", nil, nil).cert.Raw) + block("PRIVATE KEY", make([]byte, 1<<17)), "larger than 12 KiB",
+		},
 		{"an archive that takes long to read", `{{ pkcs12key .m }}`, mega, "larger than 256 KiB"},
 		{"a user name with a colon", `{{ htpasswd "a:b" "p" }}`, nil, "colon"},
 		{"hexdec of other text", `{{ hexdec "zz" }}`, nil, "not hexadecimal"},
@@ -259,7 +270,7 @@ func TestRandomIsRandomAndWithinBounds(t *testing.T) {
 
 func TestFailHidesItsMessage(t *testing.T) {
 	_, err := render(`{{ fail "hunter2" }}`, nil)
-	var failed *funcs.Failure
+	var failed *funcs.FailError
 	if !errors.As(err, &failed) || failed.Message != "hunter2" {
 		t.Fatalf("got %v, want a failure that carries the message", err)
 	}
@@ -273,8 +284,10 @@ func TestYAML(t *testing.T) {
 		{"toYaml has no line break at the end", `{{ dict "b" 1 "a" (list "x") | toYaml }}`, "a:\n- x\nb: 1"},
 		{"fromYaml reads a map", `{{ (fromYaml "a: {b: c}").a.b }}`, "c"},
 		{"fromYaml and toJson", `{{ fromYaml "foo: bar" | toJson }}`, `{"foo":"bar"}`},
-		{"fromYaml puts errors in a key and does not quote the text", `{{ fromYaml "hunter2" | toJson }}`,
-			`{"Error":"the text is not a YAML map"}`},
+		{
+			"fromYaml puts errors in a key and does not quote the text", `{{ fromYaml "hunter2" | toJson }}`,
+			`{"Error":"the text is not a YAML map"}`,
+		},
 	}
 	for _, tc := range cases {
 		t.Run(tc.reason, func(t *testing.T) {

@@ -73,7 +73,7 @@ func jwkPrivateKeyPEM(text string) (string, error) {
 
 func parseJWK(text string) (*jwk, error) {
 	var key jwk
-	if err := json.Unmarshal([]byte(text), &key); err != nil {
+	if err := json.Unmarshal([]byte(text), &key); err != nil { //nolint:musttag // the fields have the names of the standard
 		return nil, invalid("the text is not a JSON Web Key")
 	}
 	if len(key.N)*8 > maxModulus {

@@ -31,7 +31,8 @@ const (
 
 // The key of RFC 8037, appendix A.1, and its well-known PEM forms.
 const (
-	rfcEd25519        = `{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
+	rfcEd25519 = `{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",` +
+		`"x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}`
 	rfcEd25519Private = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n"
 	rfcEd25519Public  = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=\n-----END PUBLIC KEY-----\n"
 )
@@ -123,11 +124,20 @@ func TestJWKFailures(t *testing.T) {
 		{"a point off the curve", `{{ jwkPublicKeyPem . }}`, `{"kty":"EC","crv":"P-256","x":"AQ","y":"AQ"}`, "not on the curve"},
 		{"another curve", `{{ jwkPublicKeyPem . }}`, `{"kty":"EC","crv":"secp256k1","x":"AQ","y":"AQ"}`, "must be P-256"},
 		{"an RSA key without factors", `{{ jwkPrivateKeyPem . }}`, `{"kty":"RSA","n":"1w","e":"AQAB","d":"Aw"}`, "prime factors"},
-		{"RSA numbers that do not fit", `{{ jwkPrivateKeyPem . }}`, `{"kty":"RSA","n":"1w","e":"AQAB","d":"Aw","p":"Aw","q":"BQ"}`, "do not fit"},
-		{"an RSA key that takes long to check", `{{ jwkPublicKeyPem . }}`,
-			`{"kty":"RSA","e":"AQAB","n":"` + strings.Repeat("A", 4000) + `"}`, "more than 16384 bits"},
+		{
+			"RSA numbers that do not fit",
+			`{{ jwkPrivateKeyPem . }}`,
+			`{"kty":"RSA","n":"1w","e":"AQAB","d":"Aw","p":"Aw","q":"BQ"}`,
+			"do not fit",
+		},
+		{
+			"an RSA key that takes long to check", `{{ jwkPublicKeyPem . }}`,
+			`{"kty":"RSA","e":"AQAB","n":"` + strings.Repeat("A", 4000) + `"}`, "more than 16384 bits",
+		},
 		{"a short Edwards key", `{{ jwkPublicKeyPem . }}`, `{"kty":"OKP","crv":"Ed25519","x":"AQ"}`, "32 octets"},
-		{"a curve that is no key for signing or agreement", `{{ jwkPrivateKeyPem . }}`,
-			`{"kty":"OKP","crv":"X448","x":"AQ","d":"AQ"}`, "32 octets"},
+		{
+			"a curve that is no key for signing or agreement", `{{ jwkPrivateKeyPem . }}`,
+			`{"kty":"OKP","crv":"X448","x":"AQ","d":"AQ"}`, "32 octets",
+		},
 	})
 }

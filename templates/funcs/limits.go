@@ -47,11 +47,18 @@ func add(total int, v reflect.Value, depth int) int {
 			total = add(add(total, entry.Key(), depth+1), entry.Value(), depth+1)
 		}
 	case reflect.Struct:
-		// Unexported fields are not written out, and a time.Time would drag its whole time zone along.
-		for i := 0; i < v.NumField(); i++ {
-			if v.Type().Field(i).IsExported() {
-				total = add(total, v.Field(i), depth+1)
-			}
+		return addStruct(total, v, depth)
+	default:
+		// Everything else has a fixed size.
+	}
+	return total
+}
+
+// addStruct leaves out unexported fields: they are not written out, and a time.Time would drag its whole time zone along.
+func addStruct(total int, v reflect.Value, depth int) int {
+	for i := range v.NumField() {
+		if v.Type().Field(i).IsExported() {
+			total = add(total, v.Field(i), depth+1)
 		}
 	}
 	return total

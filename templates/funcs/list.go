@@ -30,7 +30,7 @@ func untilStep(start, stop, step int) ([]int, error) {
 		return nil, nil
 	}
 	// Unsigned, since the difference of two ints may overflow.
-	distance, stride := uint64(stop)-uint64(start), uint64(step)
+	distance, stride := uint64(stop)-uint64(start), uint64(step) //nolint:gosec // wraps around on purpose
 	if step < 0 {
 		distance, stride = -distance, -stride
 	}

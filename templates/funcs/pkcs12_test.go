@@ -36,7 +36,12 @@ func TestPEMToPKCS12(t *testing.T) {
 		{"certificate and key", `{{ pemToPkcs12 .leaf .key }}`, "", nil},
 		{"with a password, which comes last", `{{ pemToPkcs12Pass .leaf .key "pw" }}`, "pw", nil},
 		{"only the key's own certificate of a chain", `{{ pemToPkcs12 .chain .key }}`, "", nil},
-		{"a whole chain, the key's own certificate first", `{{ fullPemToPkcs12 .chain .key }}`, "", []*x509.Certificate{middle.cert, root.cert}},
+		{
+			"a whole chain, the key's own certificate first",
+			`{{ fullPemToPkcs12 .chain .key }}`,
+			"",
+			[]*x509.Certificate{middle.cert, root.cert},
+		},
 		{"a whole chain with a password", `{{ fullPemToPkcs12Pass .chain .key "pw" }}`, "pw", []*x509.Certificate{middle.cert, root.cert}},
 		{"certificate and key in one text", `{{ pemToPkcs12 .both .both }}`, "", nil},
 	}
@@ -62,7 +67,12 @@ func TestPEMToPKCS12(t *testing.T) {
 		{"no key", `{{ pemToPkcs12 .leaf .leaf }}`, data, "no private key"},
 		{"no PEM", `{{ pemToPkcs12 "hunter2" .key }}`, data, "no PEM block"},
 		{"a damaged key", `{{ pemToPkcs12 . "-----BEGIN PRIVATE KEY-----\naGk=\n-----END PRIVATE KEY-----\n" }}`, leaf.pem, "malformed"},
-		{"an encrypted key", `{{ pemToPkcs12 . "-----BEGIN ENCRYPTED PRIVATE KEY-----\naGk=\n-----END ENCRYPTED PRIVATE KEY-----\n" }}`, leaf.pem, "encrypted"},
+		{
+			"an encrypted key",
+			`{{ pemToPkcs12 . "-----BEGIN ENCRYPTED PRIVATE KEY-----\naGk=\n-----END ENCRYPTED PRIVATE KEY-----\n" }}`,
+			leaf.pem,
+			"encrypted",
+		},
 	})
 }
 
@@ -112,9 +122,16 @@ func TestPKCS12ToPEM(t *testing.T) {
 	cases := []struct{ reason, text, archive, want string }{
 		{"the key", `{{ . | pkcs12key }}`, archive(pkcs12.Modern2023, ""), leaf.key},
 		{"the key with a password, which comes first", `{{ . | pkcs12keyPass "pw" }}`, archive(pkcs12.Modern2023, "pw"), leaf.key},
-		{"certificates are put in order", `{{ . | pkcs12cert }}`, archive(pkcs12.Modern2023, "", root.cert, middle.cert), leaf.pem + middle.pem + root.pem},
-		{"certificates that are no chain stay as they are", `{{ pkcs12cert . }}`,
-			archive(pkcs12.Modern2023, "", root.cert, other.cert), leaf.pem + root.pem + other.pem},
+		{
+			"certificates are put in order",
+			`{{ . | pkcs12cert }}`,
+			archive(pkcs12.Modern2023, "", root.cert, middle.cert),
+			leaf.pem + middle.pem + root.pem,
+		},
+		{
+			"certificates that are no chain stay as they are", `{{ pkcs12cert . }}`,
+			archive(pkcs12.Modern2023, "", root.cert, other.cert), leaf.pem + root.pem + other.pem,
+		},
 		{"the ciphers of old tools", `{{ pkcs12certPass "pw" . }}`, archive(pkcs12.LegacyRC2, "pw"), leaf.pem},
 		{"no encryption", `{{ pkcs12key . }}`, archive(pkcs12.Passwordless, ""), leaf.key},
 		{"a trust store", `{{ pkcs12certPass "pw" . }}`, string(trusted), root.pem},
@@ -132,8 +149,10 @@ func TestPKCS12ToPEM(t *testing.T) {
 		{"a wrong password for the certificates", `{{ pkcs12certPass "wrong" . }}`, good, "unable to decode pkcs12"},
 		{"an archive that is still base64", `{{ pkcs12keyPass "pw" . }}`, base64.StdEncoding.EncodeToString([]byte(good)), "still base64"},
 		{"a trust store has no key", `{{ pkcs12keyPass "pw" . }}`, string(trusted), "without exactly one key"},
-		{"an archive that keeps the processor busy", `{{ pkcs12keyPass "pw" . }}`,
-			archive(pkcs12.Modern2023.WithIterations(3_000_000), "pw"), "rounds of key derivation"},
+		{
+			"an archive that keeps the processor busy", `{{ pkcs12keyPass "pw" . }}`,
+			archive(pkcs12.Modern2023.WithIterations(3_000_000), "pw"), "rounds of key derivation",
+		},
 	})
 }
 

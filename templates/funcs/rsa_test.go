@@ -28,7 +28,12 @@ func TestRSADecrypt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		data := map[string]string{"hash": name, "key": keyText, "raw": string(ciphertext), "b64": base64.StdEncoding.EncodeToString(ciphertext)}
+		data := map[string]string{
+			"hash": name,
+			"key":  keyText,
+			"raw":  string(ciphertext),
+			"b64":  base64.StdEncoding.EncodeToString(ciphertext),
+		}
 		if got := mustRender(t, `{{ rsaDecrypt "RSA-OAEP" .hash .raw .key }}`, data); got != "plain \x00 text" {
 			t.Errorf("hash %q: got %q", name, got)
 		}

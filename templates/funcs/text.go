@@ -115,7 +115,7 @@ func hexdec(s string) (string, error) {
 }
 
 func fail(message string) (string, error) {
-	return "", &Failure{Message: message}
+	return "", &FailError{Message: message}
 }
 
 // fromJSON returns nil for what is not JSON, as users of sprig expect.

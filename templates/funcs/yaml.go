@@ -26,7 +26,7 @@ func fromYAML(text string) (map[string]any, error) {
 	}
 	parsed := map[string]any{}
 	if err := yaml.Unmarshal([]byte(text), &parsed); err != nil {
-		return map[string]any{"Error": "the text is not a YAML map"}, nil
+		return map[string]any{"Error": "the text is not a YAML map"}, nil //nolint:nilerr // said in the result
 	}
 	return parsed, nil
 }

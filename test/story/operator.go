@@ -16,7 +16,9 @@ func (w *World) StartOperator(ctx context.Context, args ...string) (*env.Process
 		return nil, err
 	}
 	live := net.JoinHostPort("127.0.0.1", ports[0])
-	flags := append([]string{"--live-addr", live, "--metrics-addr", "0", "--operator-namespace", OperatorNamespace, "--loglevel", "debug"}, args...)
+	flags := append(
+		[]string{"--live-addr", live, "--metrics-addr", "0", "--operator-namespace", OperatorNamespace, "--loglevel", "debug"},
+		args...)
 	process, err := env.StartProcess(ctx, w.dir, w.Path("bin/sluice"), []string{"KUBECONFIG=" + w.kubeconfig}, flags...)
 	if err != nil {
 		return nil, err

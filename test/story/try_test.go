@@ -12,7 +12,10 @@ import (
 
 func TestTry(t *testing.T) {
 	ctx := context.Background()
-	w, err := env.Start(ctx, env.Options{ControllerManager: true, CRDDirs: []string{"config/crd/bases"}, Dir: "/tmp/trydir", Log: os.Stderr})
+	w, err := env.Start(
+		ctx,
+		env.Options{ControllerManager: true, CRDDirs: []string{"config/crd/bases"}, Dir: "/tmp/trydir", Log: os.Stderr},
+	)
 	if err != nil {
 		t.Fatal(err)
 	}

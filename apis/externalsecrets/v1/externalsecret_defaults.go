@@ -9,7 +9,7 @@ import (
 const DefaultRefreshInterval = time.Hour
 
 // KindOrDefault returns the kind of the store, SecretStore when the reference names none.
-func (r SecretStoreRef) KindOrDefault() string { return cmp.Or(r.Kind, KindSecretStore) }
+func (r *SecretStoreRef) KindOrDefault() string { return cmp.Or(r.Kind, KindSecretStore) }
 
 // TargetName returns the name of the target Secret.
 func (e *ExternalSecret) TargetName() string { return cmp.Or(e.Spec.Target.Name, e.Name) }

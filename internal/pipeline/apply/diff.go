@@ -71,7 +71,7 @@ func owns(policy esv1.ExternalSecretCreationPolicy) bool {
 //	Orphan          create            make equal
 //	CreateOrMerge   create            add keys
 //	Merge           wait              add keys
-//	None            nothing           nothing
+//	None            -                 -
 //
 // A target that another controller owns is fault.Conflict, an immutable one or one of another type fault.Invalid.
 func Diff(w Wish, target *corev1.Secret) (Change, error) {

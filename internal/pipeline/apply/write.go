@@ -3,6 +3,7 @@ package apply
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -121,8 +122,8 @@ func writeError(err error, verb, namespace, name string) error {
 
 // refusal lists the fields that the API server finds wrong, and how; the values that its own text quotes are left out.
 func refusal(err error) string {
-	status, ok := err.(apierrors.APIStatus) //nolint:errorlint // the client returns the status itself
-	if !ok || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
 		return "the object is too large or malformed"
 	}
 	fields := make([]string, 0, len(status.Status().Details.Causes))

@@ -149,7 +149,7 @@ func Jitter(identity string, interval time.Duration) time.Duration {
 		return 0
 	}
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(identity)) // a hash never fails to be written
+	_, _ = h.Write([]byte(identity))               // a hash never fails to be written
 	return time.Duration(h.Sum64() % uint64(span)) //nolint:gosec // smaller than span, which fits
 }
 
