@@ -16,6 +16,9 @@ import (
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 )
 
+// templatePath is where an ExternalSecret has its template.
+const templatePath = "spec.target.template"
+
 // outcome is what one sync did.
 type outcome struct {
 	// facts and decision are what it rested on.
@@ -133,7 +136,7 @@ func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *obse
 			data[key] = w.target.Data[key]
 		}
 	}
-	in := render.Input{Values: data, Labels: es.Labels, Annotations: es.Annotations}
+	in := render.Input{Path: templatePath, Values: data, Labels: es.Labels, Annotations: es.Annotations}
 	if t := es.Spec.Target.Template; t != nil {
 		in.Template = t.DeepCopy()
 		in.Template.Data, in.Template.TemplateFrom = nil, nil
@@ -174,12 +177,12 @@ func (c *Controller) render(
 	values fetch.Values,
 	wish *apply.Wish,
 ) (bool, error) {
-	texts, err := fetch.TemplateTexts(ctx, c.Live, es.Namespace, es.Spec.Target.Template)
+	texts, err := fetch.TemplateTexts(ctx, c.Live, es.Namespace, templatePath, es.Spec.Target.Template)
 	if err != nil {
 		return false, err
 	}
 	in := render.Input{
-		Values: values.Data, Template: es.Spec.Target.Template, Texts: texts,
+		Path: templatePath, Values: values.Data, Template: es.Spec.Target.Template, Texts: texts,
 		Labels: c.Renderer.Copied(es.Labels), Annotations: c.Renderer.Copied(es.Annotations),
 	}
 	if wish.InputHash, err = c.inputHash(es, in); err != nil {

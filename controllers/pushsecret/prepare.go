@@ -20,6 +20,9 @@ import (
 	"github.com/sluice-operator/sluice/internal/stores"
 )
 
+// templatePath is where a PushSecret has its template.
+const templatePath = "spec.template"
+
 // target is one store with the places in it that are to be written.
 type target struct {
 	selected
@@ -136,13 +139,15 @@ func (c *Controller) shaped(ctx context.Context, ps *esv1alpha1.PushSecret, raw 
 	if ps.Spec.Template == nil {
 		return raw, nil
 	}
-	texts, err := fetch.TemplateTexts(ctx, c.Live, ps.Namespace, ps.Spec.Template)
+	texts, err := fetch.TemplateTexts(ctx, c.Live, ps.Namespace, templatePath, ps.Spec.Template)
 	if err != nil {
-		return render.Source{}, fault.In(err, "spec")
+		return render.Source{}, err
 	}
-	d, err := c.Renderer.Secret(render.Input{Values: raw.Data, Template: ps.Spec.Template, Texts: texts, KeepValues: true})
+	d, err := c.Renderer.Secret(
+		render.Input{Path: templatePath, Values: raw.Data, Template: ps.Spec.Template, Texts: texts, KeepValues: true},
+	)
 	if err != nil {
-		return render.Source{}, fault.In(err, "spec")
+		return render.Source{}, err
 	}
 	source := render.Source{
 		Data:        d.Data,

@@ -2,8 +2,10 @@ package kubernetes
 
 import (
 	"context"
+	"fmt"
 	"slices"
 
+	authenticationv1 "k8s.io/api/authentication/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -36,7 +38,22 @@ func (c *client) Check(ctx context.Context) error {
 	if err != nil || access.Status.Allowed {
 		return err
 	}
-	return fault.New(fault.Denied, "the store's identity may not get secrets in namespace %q: grant it the verb %q", c.namespace, "get")
+	return fault.New(fault.Denied, "the store's identity%s may not get secrets in namespace %q: grant it the verb %q",
+		c.identity(ctx), c.namespace, "get")
+}
+
+// identity returns the name that the API server knows the store by, quoted, with a space in front; nothing when it does
+// not tell.
+func (c *client) identity(ctx context.Context) string {
+	review := &authenticationv1.SelfSubjectReview{}
+	err := c.do(ctx, operation{call: callSelf, verb: "create", resource: "selfsubjectreviews"}, func(ctx context.Context) (err error) {
+		review, err = c.self.SelfSubjectReviews().Create(ctx, review, metav1.CreateOptions{})
+		return err
+	})
+	if err != nil || review.Status.UserInfo.Username == "" {
+		return ""
+	}
+	return fmt.Sprintf(" %q", review.Status.UserInfo.Username)
 }
 
 // review makes one review. An identity that may not ask about itself may have every right that it needs: that is not

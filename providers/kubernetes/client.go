@@ -7,6 +7,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/validation"
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 
@@ -26,6 +27,7 @@ const (
 	callDelete = "DeleteSecret"
 	callRules  = "CreateSelfSubjectRulesReview"
 	callAccess = "CreateSelfSubjectAccessReview"
+	callSelf   = "CreateSelfSubjectReview"
 )
 
 // serviceAccountAnnotations is the prefix of annotations that tie a Secret to a ServiceAccount.
@@ -35,6 +37,7 @@ const serviceAccountAnnotations = "kubernetes.io/service-account."
 type client struct {
 	secrets corev1client.SecretsGetter
 	reviews authorizationclient.AuthorizationV1Interface
+	self    authenticationclient.SelfSubjectReviewsGetter
 	// host is the address of the API server, for messages.
 	host string
 	// namespace holds the Secrets.

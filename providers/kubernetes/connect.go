@@ -2,9 +2,11 @@ package kubernetes
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strings"
 
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
@@ -48,15 +50,13 @@ func (c *client) connect(config *rest.Config) error {
 		return fault.Wrap(fault.Invalid, err,
 			"%s: certificate, key or authority cannot be used: they must be PEM, and the key must belong to the certificate", specPath)
 	}
-	core, err := corev1client.NewForConfigAndClient(config, transport)
-	if err != nil {
+	core, coreErr := corev1client.NewForConfigAndClient(config, transport)
+	reviews, reviewsErr := authorizationclient.NewForConfigAndClient(config, transport)
+	self, selfErr := authenticationclient.NewForConfigAndClient(config, transport)
+	if err := errors.Join(coreErr, reviewsErr, selfErr); err != nil {
 		return fault.Wrap(fault.Invalid, err, "%s.server.url is not the address of an API server", specPath)
 	}
-	reviews, err := authorizationclient.NewForConfigAndClient(config, transport)
-	if err != nil {
-		return fault.Wrap(fault.Invalid, err, "%s.server.url is not the address of an API server", specPath)
-	}
-	c.secrets, c.reviews, c.host = core, reviews, config.Host
+	c.secrets, c.reviews, c.self, c.host = core, reviews, self, config.Host
 	return nil
 }
 

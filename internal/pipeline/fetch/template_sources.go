@@ -16,7 +16,7 @@ import (
 
 // TemplateText is one template that was taken from somewhere.
 type TemplateText struct {
-	// Where names the place, for errors: spec.target.template.templateFrom[0].configMap "x", key "y".
+	// Where names the place, for errors: spec.target.template.templateFrom[0] configMap "x" key "y".
 	Where string
 	// Key is the key of the result under scope Values.
 	Key string
@@ -30,12 +30,13 @@ type TemplateText struct {
 	Decoding esv1.ExternalSecretDecodingStrategy
 }
 
-// TemplateTexts reads the templates that templateFrom names, in order, from the given namespace. What is missing is
-// fault.Invalid and named: a template that is gone says nothing about the secrets.
+// TemplateTexts reads the templates that templateFrom names, in order, from the given namespace. path is where the
+// template stands in its object. What is missing is fault.Invalid and named: a template that is gone says nothing about
+// the secrets.
 func TemplateTexts(
 	ctx context.Context,
 	reader client.Reader,
-	namespace string,
+	namespace, path string,
 	template *esv1.ExternalSecretTemplate,
 ) ([]TemplateText, error) {
 	if template == nil {
@@ -46,10 +47,10 @@ func TemplateTexts(
 		from := &template.TemplateFrom[i]
 		texts, err := templateFrom(ctx, reader, namespace, from)
 		if err != nil {
-			return nil, fault.In(err, "template.templateFrom[%d]", i)
+			return nil, fault.In(err, "%s.templateFrom[%d]", path, i)
 		}
 		for _, text := range texts {
-			text.Where = fmt.Sprintf("templateFrom[%d]%s", i, text.Where)
+			text.Where = fmt.Sprintf("%s.templateFrom[%d]%s", path, i, text.Where)
 			text.Target, text.Decoding = from.Target, from.ValuesDecodingStrategy
 			all = append(all, text)
 		}

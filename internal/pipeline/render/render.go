@@ -25,6 +25,8 @@ type Desired struct {
 
 // Input is what a Secret is made of.
 type Input struct {
+	// Path is where the template stands in its object, for errors: spec.target.template.
+	Path string
 	// Values by key.
 	Values map[string][]byte
 	// Template shapes the values; nil takes them as they are.
@@ -93,19 +95,19 @@ func (p *page) render(in Input) error {
 	}
 	data, err := p.engine.Map(templates.Values, in.Template.Data, p.values)
 	if err != nil {
-		return withHint(fault.In(err, "template.data"), in.Template.Data)
+		return withHint(fault.In(err, "%s.data", in.Path), in.Template.Data)
 	}
 	maps.Copy(p.out.Data, data)
-	if err := p.metadata("labels", in.Template.Metadata.Labels, p.out.Labels); err != nil {
+	if err := p.metadata(in.Path+".metadata.labels", in.Template.Metadata.Labels, p.out.Labels); err != nil {
 		return err
 	}
-	return p.metadata("annotations", in.Template.Metadata.Annotations, p.out.Annotations)
+	return p.metadata(in.Path+".metadata.annotations", in.Template.Metadata.Annotations, p.out.Annotations)
 }
 
-func (p *page) metadata(name string, tpl, into map[string]string) error {
+func (p *page) metadata(path string, tpl, into map[string]string) error {
 	rendered, err := p.engine.Map(templates.Values, tpl, p.values)
 	if err != nil {
-		return fault.In(err, "template.metadata.%s", name)
+		return fault.In(err, "%s", path)
 	}
 	copyText(into, rendered)
 	return nil
@@ -118,11 +120,11 @@ func (p *page) text(t fetch.TemplateText) error {
 	}
 	rendered, err := p.engine.Map(scope, map[string]string{t.Key: t.Text}, p.values)
 	if err != nil {
-		return fault.In(err, "template.%s", t.Where)
+		return fault.In(err, "%s", t.Where)
 	}
 	for key, value := range rendered {
 		if rendered[key], err = fetch.Decode(t.Decoding, value); err != nil {
-			return fault.In(err, "template.%s, key %q", t.Where, key)
+			return fault.In(err, "%s, key %q", t.Where, key)
 		}
 	}
 	return p.place(t.Target, rendered)
