@@ -17,6 +17,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
+	"github.com/sluice-operator/sluice/providers"
 )
 
 // outcome is what one sync did.
@@ -145,7 +146,7 @@ func (c *Controller) push(
 	}
 	var failures []error
 	for _, write := range writes {
-		write.Pushed = pushedBefore(before, write.Key)
+		write.Pushed = pushedBefore(before, write)
 		if err := t.session.Push(ctx, write); err != nil {
 			maps.DeleteFunc(wanted, func(_ string, d esv1alpha1.PushSecretData) bool { return d.Match.RemoteRef.RemoteKey == write.Key })
 			failures = append(
@@ -157,20 +158,21 @@ func (c *Controller) push(
 	return left, combined(failures)
 }
 
-// pushedBefore returns the properties of one remote key that the status says were pushed before.
-func pushedBefore(synced map[string]esv1alpha1.PushSecretData, remoteKey string) []string {
-	var properties []string
+// pushedBefore returns the fields of a write that the status says were pushed before. An entry for the whole source stands
+// for all of them.
+func pushedBefore(synced map[string]esv1alpha1.PushSecretData, write providers.Write) []string {
+	var fields []string
 	for _, id := range slices.Sorted(maps.Keys(synced)) {
-		ref := synced[id].Match.RemoteRef
+		match := synced[id].Match
 		switch {
-		case ref.RemoteKey != remoteKey:
-		case ref.Property == "" && synced[id].Match.SecretKey != "":
-			properties = append(properties, synced[id].Match.SecretKey)
+		case match.RemoteRef.RemoteKey != write.Key:
+		case match.RemoteRef.Property == "" && match.SecretKey == "":
+			return slices.Sorted(maps.Keys(write.Fields))
 		default:
-			properties = append(properties, ref.Property)
+			fields = append(fields, match.RemoteRef.Property)
 		}
 	}
-	return properties
+	return fields
 }
 
 // merged returns what is in the stores after a push: what was there before, and what is there now.

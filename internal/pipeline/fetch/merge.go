@@ -68,7 +68,7 @@ func mergeResult(op *esv1.ExternalSecretRewriteMerge, data map[string][]byte, me
 		if op.Into == "" {
 			return nil, fault.New(fault.Invalid, "merge.into must name the key of the merged object when merge.strategy is JSON")
 		}
-		text, err := encode(merged)
+		text, err := JSON(merged)
 		if err != nil {
 			return nil, err
 		}
@@ -110,7 +110,7 @@ func Text(value any) ([]byte, error) {
 	case json.Number:
 		return []byte(decimal(v)), nil
 	default:
-		return encode(value)
+		return JSON(value)
 	}
 }
 
@@ -126,8 +126,8 @@ func decimal(n json.Number) string {
 	return strconv.FormatFloat(f, 'f', -1, 64)
 }
 
-// encode writes JSON without the escapes for HTML, which no Secret needs.
-func encode(value any) ([]byte, error) {
+// JSON returns value as JSON without the escapes for HTML, which no Secret needs.
+func JSON(value any) ([]byte, error) {
 	var b bytes.Buffer
 	encoder := json.NewEncoder(&b)
 	encoder.SetEscapeHTML(false)

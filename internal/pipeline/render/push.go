@@ -1,9 +1,7 @@
 package render
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"maps"
 	"regexp"
 	"slices"
@@ -194,12 +192,10 @@ func add(w *providers.Write, e Entry, source Source) error {
 	property := e.Data.Match.RemoteRef.Property
 	switch key := e.Data.Match.SecretKey; {
 	case e.Bundle != nil:
-		bundle := make(map[string][]byte, len(e.Bundle))
+		w.Whole = true
 		for _, key := range e.Bundle {
-			bundle[Converted(e.Data.ConversionStrategy, key)] = source.Data[key]
+			w.Fields[Converted(e.Data.ConversionStrategy, key)] = source.Data[key]
 		}
-		w.Fields[property], err = asJSON(bundle)
-		return err
 	case key != "":
 		value, ok := data[key]
 		if !ok {
@@ -238,13 +234,7 @@ func asJSON(data map[string][]byte) ([]byte, error) {
 	for key, value := range data {
 		texts[key] = string(value)
 	}
-	var b bytes.Buffer
-	encoder := json.NewEncoder(&b)
-	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(texts); err != nil {
-		return nil, fmt.Errorf("encode source as JSON: %w", err)
-	}
-	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+	return fetch.JSON(texts)
 }
 
 func options(metadata *runtime.RawExtension) json.RawMessage {
