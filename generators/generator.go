@@ -144,12 +144,8 @@ func (g Generator) Bind(obj Object) Bound {
 func (g Generator) BindCluster(obj *genv1alpha1.ClusterGenerator) (Bound, error) {
 	spec, ok := g.fromUnion(&obj.Spec.Generator)
 	if !ok {
-		return Bound{}, fault.New(
-			fault.Invalid,
-			"ClusterGenerator %q: spec.kind is %s, but spec.generator holds the spec of another kind",
-			obj.Name,
-			g.kind,
-		)
+		return Bound{}, fault.New(fault.Invalid, "ClusterGenerator %q: spec.kind is %s, but spec.generator holds the spec of another kind",
+			obj.Name, g.kind)
 	}
 	return Bound{generator: g, spec: spec, object: obj}, nil
 }

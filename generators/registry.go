@@ -33,12 +33,8 @@ func (r *Registry) Kinds() []string { return slices.Sorted(maps.Keys(r.byKind)) 
 func (r *Registry) For(kind string) (Generator, error) {
 	g, ok := r.byKind[kind]
 	if !ok {
-		return Generator{}, fault.New(
-			fault.Invalid,
-			"there is no generator of kind %q (this operator has %s)",
-			kind,
-			strings.Join(r.Kinds(), ", "),
-		)
+		return Generator{}, fault.New(fault.Invalid, "there is no generator of kind %q (this operator has %s)",
+			kind, strings.Join(r.Kinds(), ", "))
 	}
 	return g, nil
 }

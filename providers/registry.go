@@ -44,11 +44,8 @@ func (r *Registry) For(spec *esv1.SecretStoreProvider) (Provider, error) {
 	case 1:
 		return r.byName[selected[0]], nil
 	case 0:
-		return Provider{}, fault.New(
-			fault.Invalid,
-			"spec.provider names no provider that this operator has (it has %s)",
-			strings.Join(r.Names(), ", "),
-		)
+		return Provider{}, fault.New(fault.Invalid, "spec.provider names no provider that this operator has (it has %s)",
+			strings.Join(r.Names(), ", "))
 	default:
 		return Provider{}, fault.New(fault.Invalid, "spec.provider names %s: exactly one must be set", strings.Join(selected, " and "))
 	}

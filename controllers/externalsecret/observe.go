@@ -104,13 +104,8 @@ func (c *Controller) liveTarget(ctx context.Context, es *esv1.ExternalSecret) (*
 	case apierrors.IsNotFound(err):
 		return nil, nil //nolint:nilnil // no target is a value
 	case apierrors.IsForbidden(err):
-		return nil, fault.Wrap(
-			fault.Denied,
-			err,
-			"the operator may not get secret %q in namespace %q: grant it the verb \"get\" on secrets there",
-			es.TargetName(),
-			es.Namespace,
-		)
+		return nil, fault.Wrap(fault.Denied, err,
+			"the operator may not get secret %q in namespace %q: grant it the verb \"get\" on secrets there", es.TargetName(), es.Namespace)
 	default:
 		return nil, fault.Wrap(fault.Unavailable, err, "secret %q could not be read", es.TargetName())
 	}

@@ -136,13 +136,8 @@ func (c *Controller) announce(es *esv1.ExternalSecret, out outcome, err error, c
 		event(corev1.EventTypeNormal, "Updated", "secret updated")
 	}
 	if len(out.change.Lost) > 0 {
-		event(
-			corev1.EventTypeWarning,
-			"Adopted",
-			"secret %q existed before; these keys are gone from it: %s",
-			es.TargetName(),
-			strings.Join(out.change.Lost, ", "),
-		)
+		event(corev1.EventTypeWarning, "Adopted",
+			"secret %q existed before; these keys are gone from it: %s", es.TargetName(), strings.Join(out.change.Lost, ", "))
 	}
 	for range out.orphans {
 		event(corev1.EventTypeNormal, "Deleted", "secret deleted because it was orphaned")

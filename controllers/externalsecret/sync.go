@@ -47,32 +47,15 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 		return outcome{}, err
 	}
 	if m := es.Spec.Target.Manifest; m != nil {
-		return outcome{}, fault.New(
-			fault.Unsupported,
-			"spec.target.manifest: targets of kind %s are not supported, only Secrets are",
-			m.Kind,
-		)
+		return outcome{}, fault.New(fault.Unsupported, "spec.target.manifest: targets of kind %s are not supported, only Secrets are",
+			m.Kind)
 	}
 	w, err := c.observe(ctx, es)
 	if err != nil {
 		return outcome{}, err
 	}
 	out := outcome{facts: w.facts, decision: plan.Refresh(w.facts)}
-	logf.FromContext(
-		ctx,
-	).V(
-		1,
-	).Info(
-		"planned",
-		"due",
-		out.decision.Due,
-		"reason",
-		out.decision.Reason,
-		"rotate",
-		out.decision.Rotate,
-		"next",
-		out.decision.Next,
-	)
+	logf.FromContext(ctx).V(1).Info("planned", out.decision.Fields()...)
 	if !out.decision.Due {
 		return out, nil
 	}

@@ -108,13 +108,8 @@ func (c *Controller) oneSecret(ctx context.Context, namespace string, from *esv1
 	case 1:
 		return &list.Items[0], nil
 	default:
-		return nil, fault.New(
-			fault.Unsupported,
-			"%d secrets in namespace %q match %s: a selector that matches several is not supported",
-			len(list.Items),
-			namespace,
-			selector,
-		)
+		return nil, fault.New(fault.Unsupported, "%d secrets in namespace %q match %s: a selector that matches several is not supported",
+			len(list.Items), namespace, selector)
 	}
 }
 
@@ -123,12 +118,8 @@ func unreadable(err error, namespace string) error {
 	case err == nil:
 		return nil
 	case apierrors.IsForbidden(err):
-		return fault.Wrap(
-			fault.Denied,
-			err,
-			"the operator may not read secrets in namespace %q: grant it the verbs get and list on secrets there",
-			namespace,
-		)
+		return fault.Wrap(fault.Denied, err,
+			"the operator may not read secrets in namespace %q: grant it the verbs get and list on secrets there", namespace)
 	default:
 		return fault.Wrap(fault.Unavailable, err, "secrets in namespace %q could not be read", namespace)
 	}
@@ -195,13 +186,8 @@ func (c *Controller) targets(ctx context.Context, ps *esv1alpha1.PushSecret, w o
 	}
 	for i, found := range used {
 		if ref := ps.Spec.DataTo[i].StoreRef; !found && ref.Name != "" {
-			return nil, fault.New(
-				fault.Invalid,
-				"spec.dataTo[%d].storeRef names %s %q, which is not among spec.secretStoreRefs",
-				i,
-				ref.KindOrDefault(),
-				ref.Name,
-			)
+			return nil, fault.New(fault.Invalid, "spec.dataTo[%d].storeRef names %s %q, which is not among spec.secretStoreRefs",
+				i, ref.KindOrDefault(), ref.Name)
 		}
 	}
 	return all, nil

@@ -47,16 +47,8 @@ func (c *Controller) finalize(ctx context.Context, ps *esv1alpha1.PushSecret) (c
 		if c.Clock.Since(ps.DeletionTimestamp.Time) < cleanupPatience {
 			return ctrl.Result{}, err
 		}
-		c.Events.Eventf(
-			ps,
-			nil,
-			corev1.EventTypeWarning,
-			esv1alpha1.ReasonErrored,
-			"Cleanup",
-			"given up after %s: %s",
-			cleanupPatience,
-			fault.Message(err),
-		)
+		c.Events.Eventf(ps, nil, corev1.EventTypeWarning, esv1alpha1.ReasonErrored, "Cleanup",
+			"given up after %s: %s", cleanupPatience, fault.Message(err))
 	}
 	before := ps.DeepCopy()
 	controllerutil.RemoveFinalizer(ps, esv1alpha1.FinalizerPushSecret)

@@ -53,21 +53,7 @@ func (c *Controller) sync(ctx context.Context, ps *esv1alpha1.PushSecret) (outco
 	generated := ps.Spec.Selector.GeneratorRef != nil
 	replaces := ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateReplace
 	out.facts, out.decision = w.facts, plan.Push(w.facts, generated, replaces)
-	logf.FromContext(
-		ctx,
-	).V(
-		1,
-	).Info(
-		"planned",
-		"due",
-		out.decision.Due,
-		"reason",
-		out.decision.Reason,
-		"rotate",
-		out.decision.Rotate,
-		"next",
-		out.decision.Next,
-	)
+	logf.FromContext(ctx).V(1).Info("planned", out.decision.Fields()...)
 	if !out.decision.Due {
 		return out, nil
 	}

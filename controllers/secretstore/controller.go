@@ -162,12 +162,8 @@ func refreshInterval(written *intstr.IntOrString, otherwise time.Duration) (time
 	if written.Type == intstr.String {
 		parsed, err := time.ParseDuration(strings.TrimSpace(written.StrVal))
 		if err != nil {
-			return 0, fault.Wrap(
-				fault.Invalid,
-				err,
-				"spec.refreshInterval %q is neither a number of seconds nor a duration such as 5m",
-				written.StrVal,
-			)
+			return 0, fault.Wrap(fault.Invalid, err, "spec.refreshInterval %q is neither a number of seconds nor a duration such as 5m",
+				written.StrVal)
 		}
 		interval = parsed
 	}

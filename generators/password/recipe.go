@@ -116,12 +116,8 @@ func (r *recipe) checkSymbols() error {
 		return nil
 	}
 	if r.symbolCharacters == "" {
-		return fault.New(
-			fault.Invalid,
-			"spec.symbolCharacters is empty, but spec.symbols is %d%s: set spec.symbols to 0 or give characters",
-			r.symbols,
-			r.note,
-		)
+		return fault.New(fault.Invalid, "spec.symbolCharacters is empty, but spec.symbols is %d%s: set spec.symbols to 0 or give characters",
+			r.symbols, r.note)
 	}
 	var set strings.Builder
 	for i, c := range []rune(r.symbolCharacters) {

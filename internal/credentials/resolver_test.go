@@ -135,12 +135,8 @@ func TestNamespaces(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
-			got, err := s.For(
-				tt.referrer,
-			).SecretKey(
-				t.Context(),
-				metametav1.SecretKeySelector{Name: "creds", Namespace: tt.namespace, Key: "k"},
-			)
+			ref := metametav1.SecretKeySelector{Name: "creds", Namespace: tt.namespace, Key: "k"}
+			got, err := s.For(tt.referrer).SecretKey(t.Context(), ref)
 			if tt.message == "" {
 				if err != nil || string(got) != tt.want {
 					t.Fatalf("got %q, %v; want %q", got, err, tt.want)

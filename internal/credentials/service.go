@@ -42,37 +42,20 @@ func (s *Service) For(r Referrer) *Resolver { return &Resolver{service: s, refer
 // reference names, if any.
 func (r Referrer) namespace(selected *string, object string) (string, error) {
 	if r.Kind == "" || (r.Namespace != "" && r.Consumer != "" && r.Consumer != r.Namespace) {
-		return "", fault.New(
-			fault.Invalid,
-			"%s: a %q of namespace %q cannot be used from namespace %q",
-			object,
-			r.Kind,
-			r.Namespace,
-			r.Consumer,
-		)
+		return "", fault.New(fault.Invalid, "%s: a %q of namespace %q cannot be used from namespace %q",
+			object, r.Kind, r.Namespace, r.Consumer)
 	}
 	want, home := ptr.Deref(selected, ""), cmp.Or(r.Namespace, r.Consumer)
 	if r.Kind == esv1.KindClusterSecretStore {
 		home = cmp.Or(want, home)
 	}
 	if home == "" {
-		return "", fault.Wrap(
-			fault.Invalid,
-			providers.ErrNeedsConsumer,
-			"%s is in the namespace of the object that uses the %s",
-			object,
-			r.Kind,
-		)
+		return "", fault.Wrap(fault.Invalid, providers.ErrNeedsConsumer, "%s is in the namespace of the object that uses the %s",
+			object, r.Kind)
 	}
 	if want != "" && want != home {
-		return "", fault.New(
-			fault.Invalid,
-			"%s: the namespace of the reference is %q, but a %s may only refer to namespace %q: leave it empty",
-			object,
-			want,
-			r.Kind,
-			home,
-		)
+		return "", fault.New(fault.Invalid,
+			"%s: the namespace of the reference is %q, but a %s may only refer to namespace %q: leave it empty", object, want, r.Kind, home)
 	}
 	return home, nil
 }

@@ -26,17 +26,8 @@ const (
 func hasher(ctx context.Context, c client.Client, namespace string) fingerprint.Hasher {
 	key, err := storedKey(ctx, c, namespace)
 	if err != nil {
-		logf.FromContext(
-			ctx,
-		).Info(
-			"using a key of fingerprints that ends with this process",
-			"namespace",
-			namespace,
-			"secret",
-			keySecret,
-			"reason",
-			err.Error(),
-		)
+		logf.FromContext(ctx).Info("using a key of fingerprints that ends with this process",
+			"namespace", namespace, "secret", keySecret, "reason", err.Error())
 		key = newKey()
 	}
 	return fingerprint.New(key)

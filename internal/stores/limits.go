@@ -32,13 +32,8 @@ func checkSizes(key string, fields map[string][]byte) error {
 	total := 0
 	for name, value := range fields {
 		if len(value) > maxValue {
-			return fault.New(
-				fault.Invalid,
-				"secret %q is too large: a value (property %q) has more than %d MiB",
-				key,
-				name,
-				maxValue/mebibyte,
-			)
+			return fault.New(fault.Invalid, "secret %q is too large: a value (property %q) has more than %d MiB",
+				key, name, maxValue/mebibyte)
 		}
 		total += len(value)
 	}

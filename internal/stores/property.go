@@ -148,12 +148,8 @@ func missing(key, property string) error {
 
 // notJSON is not a missing property: what is malformed now may be well again, and must not delete what was made from it.
 func notJSON(key, property string) error {
-	return fault.New(
-		fault.Invalid,
-		"property %q cannot be read from secret %q: what it leads into is not a JSON object or array",
-		property,
-		key,
-	)
+	return fault.New(fault.Invalid, "property %q cannot be read from secret %q: what it leads into is not a JSON object or array",
+		property, key)
 }
 
 // object returns a map as a JSON object with string values.

@@ -81,13 +81,8 @@ func (m *memory) put(w providers.Write) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Fields)) {
 		if other, taken := s.takenBy(name, w); taken {
-			return fault.New(
-				fault.Conflict,
-				"field %q of key %q belongs to %s with another value: set spec.updatePolicy: Replace to take it over",
-				name,
-				w.Key,
-				other,
-			)
+			return fault.New(fault.Conflict,
+				"field %q of key %q belongs to %s with another value: set spec.updatePolicy: Replace to take it over", name, w.Key, other)
 		}
 		s.join(name, w.Fields[name], w.Owner)
 	}

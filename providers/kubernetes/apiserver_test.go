@@ -222,13 +222,8 @@ func (w *world) tryOpen(t *testing.T, spec *esv1.KubernetesProvider) (providers.
 // seed creates a Secret under another field manager.
 func (w *world) seed(t *testing.T, s *corev1.Secret) {
 	t.Helper()
-	if _, err := w.admin.CoreV1().Secrets(
-		w.namespace,
-	).Create(
-		t.Context(),
-		s,
-		metav1.CreateOptions{FieldManager: "kubectl-create"},
-	); err != nil {
+	options := metav1.CreateOptions{FieldManager: "kubectl-create"}
+	if _, err := w.admin.CoreV1().Secrets(w.namespace).Create(t.Context(), s, options); err != nil {
 		t.Fatal(err)
 	}
 }

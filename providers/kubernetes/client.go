@@ -79,11 +79,8 @@ type target struct{ namespace, name string }
 
 func (c *client) target(key, namespace string) (target, error) {
 	if problems := validation.NameIsDNSSubdomain(key, false); len(problems) > 0 {
-		return target{}, fault.New(
-			fault.Invalid,
-			"%q is not a valid name of a secret: lower-case letters, digits, '-' and '.', at most 253",
-			key,
-		)
+		return target{}, fault.New(fault.Invalid, "%q is not a valid name of a secret: lower-case letters, digits, '-' and '.', at most 253",
+			key)
 	}
 	if namespace == "" {
 		namespace = c.namespace
@@ -103,12 +100,8 @@ func refused(t corev1.SecretType) bool {
 }
 
 func refuse(at target, t corev1.SecretType) error {
-	return fault.New(
-		fault.Invalid,
-		"secret %q has type %s, which is neither read nor written: it gives access to the cluster itself",
-		at,
-		t,
-	)
+	return fault.New(fault.Invalid, "secret %q has type %s, which is neither read nor written: it gives access to the cluster itself",
+		at, t)
 }
 
 func portable(annotation, _ string) bool {

@@ -83,14 +83,8 @@ func explainForeign(err error, status metav1.Status, op operation, host string) 
 	case http.StatusTooManyRequests:
 		return throttled(err, op)
 	default:
-		return fault.Wrap(
-			fault.Unavailable,
-			err,
-			"%s: %s gives an answer with status %d that is not one of a Kubernetes API server",
-			op,
-			host,
-			status.Code,
-		)
+		return fault.Wrap(fault.Unavailable, err, "%s: %s gives an answer with status %d that is not one of a Kubernetes API server",
+			op, host, status.Code)
 	}
 }
 
@@ -121,16 +115,8 @@ func explainForbidden(err error, status metav1.Status, op operation) error {
 	if op.namespace != "" {
 		place = fmt.Sprintf(" in namespace %q", op.namespace)
 	}
-	return fault.Wrap(
-		fault.Denied,
-		err,
-		"the store's identity %q may not %s %s%s: grant it the verb %q",
-		match[1],
-		match[2],
-		match[3],
-		place,
-		match[2],
-	)
+	return fault.Wrap(fault.Denied, err, "the store's identity %q may not %s %s%s: grant it the verb %q",
+		match[1], match[2], match[3], place, match[2])
 }
 
 func throttled(err error, op operation) error {

@@ -21,11 +21,8 @@ func loadKubeconfig(content []byte) (*rest.Config, error) {
 	}
 	cluster, user := config.Clusters[current.Cluster], config.AuthInfos[current.AuthInfo]
 	if cluster == nil || user == nil {
-		return nil, fault.New(
-			fault.Invalid,
-			"%s.authRef: the kubeconfig's current context names a cluster or a user that is not in it",
-			specPath,
-		)
+		return nil, fault.New(fault.Invalid, "%s.authRef: the kubeconfig's current context names a cluster or a user that is not in it",
+			specPath)
 	}
 	if setting := forbidden(cluster, user); setting != "" {
 		return nil, fault.New(fault.Invalid, "%s.authRef: the kubeconfig uses %s, which would act inside the operator: "+

@@ -153,13 +153,8 @@ func TestOpenValidatesTheSpec(t *testing.T) {
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			env := providers.Env{Store: tc.store, Resolver: refusingResolver{}, Clock: realClock}
-			_, err := kubernetes.New(
-				&rest.Config{Host: "https://local"},
-			).Open(
-				t.Context(),
-				&esv1.SecretStoreProvider{Kubernetes: &tc.spec},
-				env,
-			)
+			provider := kubernetes.New(&rest.Config{Host: "https://local"})
+			_, err := provider.Open(t.Context(), &esv1.SecretStoreProvider{Kubernetes: &tc.spec}, env)
 			if tc.want == "" {
 				if !errors.Is(err, errReached) {
 					t.Errorf("Open gives %v, want the spec to be accepted", err)

@@ -41,11 +41,8 @@ func (c *client) Put(ctx context.Context, w providers.Write) error {
 func validateKeys(at target, fields map[string][]byte) error {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if name == "" {
-			return fault.New(
-				fault.Invalid,
-				"a push to secret %q needs remoteRef.property: a secret of Kubernetes holds keys, not one value",
-				at,
-			)
+			return fault.New(fault.Invalid, "a push to secret %q needs remoteRef.property: a secret of Kubernetes holds keys, not one value",
+				at)
 		}
 		if len(validation.IsConfigMapKey(name)) > 0 {
 			return fault.New(fault.Invalid, "%q is not a valid key of a secret: letters, digits, '-', '_' and '.', at most 253", name)
@@ -137,15 +134,8 @@ func (c *client) prune(ctx context.Context, at target, live *corev1.Secret, want
 		return fault.Wrap(fault.Unknown, err, "cannot build a patch of secret %q", at)
 	}
 	err = c.do(ctx, at.op(callUpdate, "patch"), func(ctx context.Context) error {
-		_, err := c.secrets.Secrets(
-			at.namespace,
-		).Patch(
-			ctx,
-			at.name,
-			types.MergePatchType,
-			patch,
-			metav1.PatchOptions{FieldManager: w.Owner},
-		)
+		options := metav1.PatchOptions{FieldManager: w.Owner}
+		_, err := c.secrets.Secrets(at.namespace).Patch(ctx, at.name, types.MergePatchType, patch, options)
 		return err
 	})
 	if fault.Is(err, fault.NotFound) {

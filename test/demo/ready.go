@@ -95,11 +95,8 @@ func (r *readiness) wait(ctx context.Context, object *unstructured.Unstructured)
 	if !slices.Contains(watched(), object.GroupVersionKind()) {
 		return 0, false, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(
-		ctx,
-		story.Patience,
-		fmt.Errorf("%s %s is not ready after %s", object.GetKind(), name(object), story.Patience),
-	)
+	late := fmt.Errorf("%s %s is not ready after %s", object.GetKind(), name(object), story.Patience)
+	ctx, cancel := context.WithTimeoutCause(ctx, story.Patience, late)
 	defer cancel()
 	defer context.AfterFunc(ctx, r.changed.Broadcast)()
 	r.mu.Lock()

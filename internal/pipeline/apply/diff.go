@@ -112,10 +112,8 @@ func emptied(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Se
 	switch w.Owner.Spec.Target.DeletionPolicyOrDefault() {
 	case esv1.DeleteDelete:
 		if policy != esv1.CreateOwner {
-			return Change{}, true, fault.New(
-				fault.Invalid,
-				"deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner",
-			)
+			return Change{}, true, fault.New(fault.Invalid,
+				"deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner")
 		}
 		if target == nil || !metav1.IsControlledBy(target, w.Owner) {
 			return Change{Action: Keep}, true, nil
@@ -132,12 +130,8 @@ func emptied(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Se
 func permitted(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Secret) error {
 	if owner := metav1.GetControllerOf(target); owner != nil && owner.UID != w.Owner.UID && owns(policy) {
 		if owner.Kind == esv1.KindExternalSecret {
-			return fault.New(
-				fault.Conflict,
-				"target is owned by another ExternalSecret: secret %q is owned by another ExternalSecret: %s",
-				target.Name,
-				owner.Name,
-			)
+			return fault.New(fault.Conflict, "target is owned by another ExternalSecret: secret %q is owned by another ExternalSecret: %s",
+				target.Name, owner.Name)
 		}
 		return fault.New(
 			fault.Conflict,
@@ -148,28 +142,16 @@ func permitted(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.
 		)
 	}
 	if w.Desired.Type != "" && target.Type != w.Desired.Type {
-		return fault.New(
-			fault.Invalid,
-			"secret %q has type %s, which cannot be changed to %s: delete the secret, or mend template.type",
-			target.Name,
-			target.Type,
-			w.Desired.Type,
-		)
+		return fault.New(fault.Invalid, "secret %q has type %s, which cannot be changed to %s: delete the secret, or mend template.type",
+			target.Name, target.Type, w.Desired.Type)
 	}
 	if target.Type == corev1.SecretTypeServiceAccountToken || target.Type == corev1.SecretTypeBootstrapToken {
-		return fault.New(
-			fault.Invalid,
-			"secret %q has type %s, which is a credential of the cluster itself: choose another target.name",
-			target.Name,
-			target.Type,
-		)
+		return fault.New(fault.Invalid, "secret %q has type %s, which is a credential of the cluster itself: choose another target.name",
+			target.Name, target.Type)
 	}
 	if ptrTrue(target.Immutable) && !covers(target.Data, w.Desired.Data, owns(policy)) {
-		return fault.New(
-			fault.Invalid,
-			"could not update secret, target is immutable: secret %q is immutable: delete it, and it is made anew",
-			target.Name,
-		)
+		return fault.New(fault.Invalid,
+			"could not update secret, target is immutable: secret %q is immutable: delete it, and it is made anew", target.Name)
 	}
 	return nil
 }

@@ -71,12 +71,8 @@ func removeKeys(ctx context.Context, c client.Client, owner *esv1.ExternalSecret
 // Orphans deletes the Secrets that owner made under another name, and returns their names.
 func Orphans(ctx context.Context, c client.Client, owner *esv1.ExternalSecret) ([]string, error) {
 	var made corev1.SecretList
-	if err := c.List(
-		ctx,
-		&made,
-		client.InNamespace(owner.Namespace),
-		client.MatchingLabels{esv1.LabelCreatedBy: CreatedBy(owner.Namespace, owner.Name)},
-	); err != nil {
+	mine := client.MatchingLabels{esv1.LabelCreatedBy: CreatedBy(owner.Namespace, owner.Name)}
+	if err := c.List(ctx, &made, client.InNamespace(owner.Namespace), mine); err != nil {
 		return nil, writeError(err, "list", owner.Namespace, "")
 	}
 	var deleted []string

@@ -55,11 +55,8 @@ func validateKeys(data map[string][]byte) error {
 		}
 	}
 	if len(invalid) > 0 {
-		return fault.New(
-			fault.Invalid,
-			"invalid secret keys (TIP: use rewrite or conversionStrategy to change keys): %s",
-			strings.Join(invalid, ", "),
-		)
+		return fault.New(fault.Invalid, "invalid secret keys (TIP: use rewrite or conversionStrategy to change keys): %s",
+			strings.Join(invalid, ", "))
 	}
 	return nil
 }

@@ -47,12 +47,8 @@ func mergeOrder(op *esv1.ExternalSecretRewriteMerge, data map[string][]byte) ([]
 		if _, exists := data[key]; exists {
 			last = append(last, key)
 		} else if op.PriorityPolicy != esv1.MergePriorityIgnoreNotFound {
-			return nil, fault.New(
-				fault.Invalid,
-				"merge.priority names %q, which is not among the keys: %s",
-				key,
-				strings.Join(slices.Sorted(maps.Keys(data)), ", "),
-			)
+			return nil, fault.New(fault.Invalid, "merge.priority names %q, which is not among the keys: %s",
+				key, strings.Join(slices.Sorted(maps.Keys(data)), ", "))
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(data)) {

@@ -77,6 +77,11 @@ type Decision struct {
 	Next time.Duration
 }
 
+// Fields returns the decision as keys and values for a log.
+func (d Decision) Fields() []any {
+	return []any{"due", d.Due, "reason", d.Reason, "rotate", d.Rotate, "next", d.Next}
+}
+
 // jitterShare is the largest part of an interval that is added to it, so that objects made at one moment do not stay
 // together for ever.
 const jitterShare = 20

@@ -33,13 +33,8 @@ func ParseWindows(spec *esv1.SyncWindows) (*Windows, error) {
 	for i, s := range spec.Windows {
 		schedule, err := cron.ParseStandard(s.Schedule)
 		if err != nil {
-			return nil, fault.Wrap(
-				fault.Invalid,
-				err,
-				"spec.syncWindows.windows[%d].schedule %q is neither five cron fields nor a shorthand such as @daily",
-				i,
-				s.Schedule,
-			)
+			return nil, fault.Wrap(fault.Invalid, err,
+				"spec.syncWindows.windows[%d].schedule %q is neither five cron fields nor a shorthand such as @daily", i, s.Schedule)
 		}
 		w.spans = append(w.spans, span{schedule: schedule, length: s.Duration.Duration})
 	}

@@ -199,12 +199,8 @@ func add(w *providers.Write, e Entry, source Source) error {
 	case key != "":
 		value, ok := data[key]
 		if !ok {
-			return fault.New(
-				fault.Invalid,
-				"secret key %s does not exist in the source (it has: %s)",
-				key,
-				strings.Join(slices.Sorted(maps.Keys(data)), ", "),
-			)
+			return fault.New(fault.Invalid, "secret key %s does not exist in the source (it has: %s)",
+				key, strings.Join(slices.Sorted(maps.Keys(data)), ", "))
 		}
 		w.Fields[property] = value
 	case property != "":

@@ -139,11 +139,8 @@ func (p *page) place(target string, rendered map[string][]byte) error {
 	case "annotations":
 		copyText(p.out.Annotations, rendered)
 	default:
-		return fault.New(
-			fault.Invalid,
-			`templateFrom target=%q is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`,
-			target,
-		)
+		return fault.New(fault.Invalid,
+			`templateFrom target=%q is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`, target)
 	}
 	return nil
 }
