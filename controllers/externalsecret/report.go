@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -19,6 +21,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
 	"github.com/sluice-operator/sluice/internal/stores"
+	"github.com/sluice-operator/sluice/templates"
 )
 
 // report says in status, events and metrics how a sync went, and when to come again.
@@ -81,8 +84,21 @@ func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, mess
 	case out.change.Retained:
 		return esv1.ReasonSecretSynced, "secret retained due to DeletionPolicy=Retain"
 	default:
-		return esv1.ReasonSecretSynced, "secret synced"
+		return esv1.ReasonSecretSynced, "secret synced" + helmHint(es.Spec.Target.Template)
 	}
+}
+
+// helmHint returns what is to be said of templates that Helm seems to have spoiled: they render, but hardly to what was meant.
+func helmHint(t *esv1.ExternalSecretTemplate) string {
+	if t == nil {
+		return ""
+	}
+	for _, key := range slices.Sorted(maps.Keys(t.Data)) {
+		if hint := templates.HelmHint(t.Data[key]); hint != "" {
+			return fmt.Sprintf("; %s.data[%s]: %s", templatePath, key, hint)
+		}
+	}
+	return ""
 }
 
 // settled keeps what the last sync said when it succeeded.
@@ -91,7 +107,7 @@ func settled(es *esv1.ExternalSecret) (reason, message string) {
 	if ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == es.Generation {
 		return ready.Reason, ready.Message
 	}
-	return esv1.ReasonSecretSynced, "secret synced"
+	return esv1.ReasonSecretSynced, "secret synced" + helmHint(es.Spec.Target.Template)
 }
 
 func frozenBy(spec *esv1.ExternalSecretSpec) string {
@@ -122,7 +138,8 @@ func (c *Controller) announce(es *esv1.ExternalSecret, out outcome, err error, c
 		c.Events.Eventf(es, nil, kind, reason, "Sync", note, args...)
 	}
 	if err != nil {
-		if changed {
+		// A check that is about to be made is no failure.
+		if changed && !errors.Is(err, stores.ErrUnchecked) {
 			event(corev1.EventTypeWarning, "UpdateFailed", "%s", fault.Message(err))
 		}
 		return

@@ -102,16 +102,15 @@ func (p *Pool) selects(ctx context.Context, selector labels.Selector, name strin
 func ready(store esv1.GenericStore) error {
 	status := store.StoreStatus()
 	condition := meta.FindStatusCondition(status.Conditions, esv1.ConditionReady)
-	var message string
 	switch {
 	case condition == nil || status.ObservedGeneration < store.GetGeneration():
-		message = "it has not been checked since it was last changed"
-	case condition.Status == metav1.ConditionTrue:
-		return nil
+		return fault.Wrap(fault.Unavailable, ErrUnchecked, "%s %q is not ready: it has not been checked since it was last changed",
+			store.StoreKind(), store.GetName())
+	case condition.Status != metav1.ConditionTrue:
+		return fault.New(fault.Unavailable, "%s %q is not ready: %s", store.StoreKind(), store.GetName(), condition.Message)
 	default:
-		message = condition.Message
+		return nil
 	}
-	return fault.New(fault.Unavailable, "%s %q is not ready: %s", store.StoreKind(), store.GetName(), message)
 }
 
 func readFault(err error, kind, name string) error {

@@ -23,6 +23,9 @@ import (
 // and is left alone, silently.
 var ErrOtherClass = errors.New("the store belongs to another controller class")
 
+// ErrUnchecked is in the chain of an error that says: the store is new or has changed, and its check is not done yet.
+var ErrUnchecked = errors.New("the store has not been checked since it was last changed")
+
 // DefaultClass is the controller class of an operator that is given none.
 const DefaultClass = "default"
 

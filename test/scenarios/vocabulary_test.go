@@ -39,6 +39,9 @@ func refused(ctx context.Context, manifests string, args ...string) string {
 	return err.Error()
 }
 
+// keyOf returns the name of an object.
+func keyOf(o client.Object) types.NamespacedName { return client.ObjectKeyFromObject(o) }
+
 // namespace makes a namespace for one spec.
 func namespace(ctx context.Context, name string) string {
 	GinkgoHelper()

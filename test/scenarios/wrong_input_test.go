@@ -24,6 +24,11 @@ func externalSecret(spec string) string {
 	return "---\napiVersion: external-secrets.io/v1\nkind: ExternalSecret\nmetadata: {name: wrong}\nspec: " + spec
 }
 
+// password is a Password with the given spec.
+func password(spec string) string {
+	return "---\napiVersion: generators.external-secrets.io/v1alpha1\nkind: Password\nmetadata: {name: p}\nspec: " + spec + "\n"
+}
+
 // mistake is wrong input, what a user reads about it, and what mends it.
 type mistake struct {
 	namespace string
@@ -36,7 +41,8 @@ var _ = DescribeTable("a mistake in an ExternalSecret is said, and mended withou
 	ns := namespace(ctx, m.namespace)
 	applyIn(ctx, ns, m.manifests)
 	var es esv1.ExternalSecret
-	Eventually(ready(ctx, &es, ns, "wrong")).Should(SatisfyAll(haveStatus(metav1.ConditionFalse), HaveField("Reason", esv1.ReasonSecretSyncedError), say(m.says...)))
+	Eventually(ready(ctx, &es, ns, "wrong")).Should(SatisfyAll(
+		haveStatus(metav1.ConditionFalse), HaveField("Reason", esv1.ReasonSecretSyncedError), say(m.says...)))
 	if m.mend == "" {
 		return
 	}
@@ -67,7 +73,8 @@ metadata: {name: poor}
 spec: {provider: {kubernetes: {remoteNamespace: wrong-rights, auth: {serviceAccount: {name: poor}}}}}
 ` + externalSecret(`{secretStoreRef: {name: poor}, data: [{secretKey: a, remoteRef: {key: db, property: user}}]}`),
 		says: []string{
-			`SecretStore "poor" is not ready`, `"system:serviceaccount:wrong-rights:poor"`, `may not get secrets in namespace "wrong-rights"`, `the verb "get"`,
+			`SecretStore "poor" is not ready`, `"system:serviceaccount:wrong-rights:poor"`,
+			`may not get secrets in namespace "wrong-rights"`, `the verb "get"`,
 		},
 		mend: `
 apiVersion: rbac.authorization.k8s.io/v1
@@ -148,14 +155,13 @@ spec:
 		namespace: "wrong-generator",
 		manifests: externalSecret(`{dataFrom: [{sourceRef: {generatorRef: {kind: Password, name: p}}}]}`),
 		says:      []string{`spec.dataFrom[0]`, `Password "p" does not exist in namespace "wrong-generator"`},
-		mend:      "{apiVersion: generators.external-secrets.io/v1alpha1, kind: Password, metadata: {name: p}, spec: {length: 8}}",
+		mend:      password("{length: 8}"),
 	}),
 	Entry("a Password with more digits than characters", mistake{
 		namespace: "wrong-digits",
-		manifests: "{apiVersion: generators.external-secrets.io/v1alpha1, kind: Password, metadata: {name: p}, spec: {length: 8, digits: 9, symbols: 0}}\n" +
-			externalSecret(`{dataFrom: [{sourceRef: {generatorRef: {kind: Password, name: p}}}]}`),
-		says: []string{`Password "p"`, `spec.digits 9`, `spec.length 8`},
-		mend: "{apiVersion: generators.external-secrets.io/v1alpha1, kind: Password, metadata: {name: p}, spec: {length: 9, digits: 9, symbols: 0}}",
+		manifests: password("{length: 8, digits: 9, symbols: 0}") + externalSecret(`{dataFrom: [{sourceRef: {generatorRef: {kind: Password, name: p}}}]}`),
+		says:      []string{`Password "p"`, `spec.digits 9`, `spec.length 8`},
+		mend:      password("{length: 9, digits: 9, symbols: 0}"),
 	}),
 	Entry("neither data nor dataFrom", mistake{
 		namespace: "wrong-empty",

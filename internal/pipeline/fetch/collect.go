@@ -83,8 +83,6 @@ func describe(i int, entry *esv1.ExternalSecretDataFromRemoteRef) string {
 	switch {
 	case entry.Extract != nil:
 		return fmt.Sprintf("spec.dataFrom[%d] (key=%s)", i, entry.Extract.Key)
-	case entry.SourceRef != nil && entry.SourceRef.GeneratorRef != nil:
-		return fmt.Sprintf("spec.dataFrom[%d] (generator %s %q)", i, entry.SourceRef.GeneratorRef.Kind, entry.SourceRef.GeneratorRef.Name)
 	default:
 		return fmt.Sprintf("spec.dataFrom[%d]", i)
 	}

@@ -12,7 +12,7 @@ func Push(f Facts, generated, replaces bool) Decision {
 		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
 	case f.Version != f.SyncedVersion:
 		return Decision{Due: true, Reason: ReasonObjectChanged}
-	case f.Inputs != f.SyncedInputs && (f.Interval > 0 || generated):
+	case f.Interval == 0 && generated && f.Inputs != f.SyncedInputs:
 		return Decision{Due: true, Reason: ReasonInputChanged}
 	case f.Interval == 0:
 		return Decision{Reason: ReasonFrozen}

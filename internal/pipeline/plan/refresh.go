@@ -111,15 +111,15 @@ func Frozen(f Facts) bool {
 	return f.Policy == esv1.RefreshCreatedOnce || (f.Policy != esv1.RefreshOnChange && f.Interval == 0)
 }
 
-// first covers what makes a refresh due under every policy.
+// first covers what makes a refresh due under every policy. A force-sync that comes along is not lost.
 func first(f Facts) (Decision, bool) {
 	switch {
 	case f.RefreshTime.IsZero() || f.SyncedVersion == "":
 		return Decision{Due: true, Reason: ReasonNeverSynced}, true
 	case f.Target == TargetMissing:
-		return Decision{Due: true, Reason: ReasonTargetMissing}, true
+		return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetMissing}, true
 	case f.Target == TargetDrifted:
-		return Decision{Due: true, Reason: ReasonTargetDrifted}, true
+		return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetDrifted}, true
 	default:
 		return Decision{}, false
 	}
@@ -133,10 +133,11 @@ func periodic(f Facts) Decision {
 	switch {
 	case f.RefreshTime.After(f.Now.Add(time.Minute)):
 		d = Decision{Due: true, Reason: ReasonClockWentBack}
-	case f.Inputs != f.SyncedInputs:
-		d = Decision{Due: true, Reason: ReasonInputChanged}
+	// The interval comes first: a source that changes often must not put off a rotation for ever.
 	case !f.Now.Before(due):
 		d = Decision{Due: true, Rotate: f.IntervalWritten, Reason: ReasonInterval}
+	case f.Inputs != f.SyncedInputs:
+		d = Decision{Due: true, Reason: ReasonInputChanged}
 	default:
 		return Decision{Reason: ReasonNotDue, Next: due.Sub(f.Now)}
 	}

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 )
@@ -37,9 +36,6 @@ func WantedKeys(spec *esv1.ExternalSecretSpec, generated map[int][]string) ([]st
 	return keys, true
 }
 
-// plainVariable is what stands between the delimiters of a template that is one variable and nothing else.
-var plainVariable = regexp.MustCompile(`^-?\s*\.([A-Za-z_][A-Za-z0-9_]*)\s*-?$`)
-
 // Carrier returns the key of the target under which the fetched value called name stands unchanged, and false when
 // there is none: then a template has used the value up, and it cannot be had back from the target.
 func Carrier(spec *esv1.ExternalSecretSpec, name string) (string, bool) {
@@ -61,13 +57,16 @@ func Carrier(spec *esv1.ExternalSecretSpec, name string) (string, bool) {
 	return name, kept && !replaced && len(t.TemplateFrom) == 0
 }
 
-// variable returns the name of the one variable that text consists of; empty when there is more to it.
+// variable returns the name of the one variable that text consists of; empty when there is more to it. Space around the
+// action is part of the result, unless a dash takes it away.
 func variable(text, left, right string) string {
-	inner, opened := strings.CutPrefix(strings.TrimSpace(text), left)
-	inner, closed := strings.CutSuffix(inner, right)
-	match := plainVariable.FindStringSubmatch(strings.TrimSpace(inner))
-	if !opened || !closed || match == nil {
+	left, right = regexp.QuoteMeta(left), regexp.QuoteMeta(right)
+	plain, err := regexp.Compile(`^(?:` + left + `\s*|\s*` + left + `-\s+)\.([A-Za-z_][A-Za-z0-9_]*)(?:\s*` + right + `|\s+-` + right + `\s*)$`)
+	if err != nil {
 		return ""
 	}
-	return match[1]
+	if match := plain.FindStringSubmatch(text); match != nil {
+		return match[1]
+	}
+	return ""
 }

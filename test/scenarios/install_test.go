@@ -1,0 +1,39 @@
+package scenarios_test
+
+import (
+	"context"
+	"path/filepath"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+)
+
+var _ = Describe("an installation", func() {
+	It("applies, and applies again without a change", func(ctx context.Context) {
+		kubectl(ctx, "apply", "-k", world.Path("config/default"))
+		again := kubectl(ctx, "apply", "-k", world.Path("config/default"))
+		Expect(again).NotTo(Or(ContainSubstring("configured"), ContainSubstring("created")))
+		Expect(again).To(ContainSubstring("deployment.apps/sluice unchanged"))
+	})
+
+	DescribeTable("gives the operator no right that it does not need", func(ctx context.Context, verb, resource string, arguments ...string) {
+		args := append([]string{"auth", "can-i", verb, resource, "--as", "system:serviceaccount:sluice-system:sluice"}, arguments...)
+		out, err := world.Kubectl(ctx, nil, args...)
+		Expect(err).To(HaveOccurred(), out) // kubectl exits with 1 for no
+		Expect(out).To(HavePrefix("no"))
+	},
+		Entry("to update secrets", "update", "secrets", "-A"),
+		Entry("to read pods", "get", "pods", "-A"),
+		Entry("to change an ExternalSecret", "update", "externalsecrets.external-secrets.io", "-A"),
+		Entry("to give rights away", "create", "clusterrolebindings"),
+		Entry("to hold a lease elsewhere", "create", "leases.coordination.k8s.io", "-n", "default"),
+		Entry("to act as somebody else", "impersonate", "users"),
+	)
+
+	It("takes every sample", func(ctx context.Context) {
+		samples, err := filepath.Glob(world.Path("config/samples/*.yaml"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(samples).NotTo(BeEmpty())
+		kubectl(ctx, "apply", "-k", world.Path("config/samples"))
+	})
+})
