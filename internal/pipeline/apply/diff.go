@@ -164,6 +164,7 @@ func marked(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Sec
 	if policy == esv1.CreateOwner {
 		d.Labels[esv1.LabelCreatedBy] = CreatedBy(w.Owner.Namespace, w.Owner.Name)
 	}
+	delete(d.Annotations, HashAnnotation(w.Owner)) // a copy of it would be part of the fingerprint
 	d.Annotations[HashAnnotation(w.Owner)] = hashOf(w.Hasher, d) + "." + w.InputHash
 	if d.Type == "" {
 		d.Type = corev1.SecretTypeOpaque

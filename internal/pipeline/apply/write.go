@@ -110,7 +110,7 @@ func writeError(err error, verb, namespace, name string) error {
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
 		return fault.Wrap(fault.Invalid, err, "the API server refuses secret %q in namespace %q: %s", name, namespace, refusal(err))
 	case apierrors.IsConflict(err):
-		return fault.Wrap(fault.Conflict, err, "secret %q in namespace %q changed at the same moment", name, namespace)
+		return fault.Wrap(fault.Unavailable, err, "secret %q in namespace %q changed at the same moment", name, namespace)
 	default:
 		return fault.Wrap(fault.Unavailable, err, "could not %s secret %q in namespace %q", verb, name, namespace)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -161,8 +162,8 @@ func (c Collector) shape(data map[string][]byte, rewrite []esv1.ExternalSecretRe
 		return nil, err
 	}
 	decoded := make(map[string][]byte, len(data))
-	for key, value := range data {
-		value, err := Decode(decoding, value)
+	for _, key := range slices.Sorted(maps.Keys(data)) {
+		value, err := Decode(decoding, data[key])
 		if err != nil {
 			return nil, fault.In(err, "key %q", key)
 		}

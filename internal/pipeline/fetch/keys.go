@@ -6,7 +6,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"unicode"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -34,7 +33,7 @@ func convertKey(strategy esv1.ExternalSecretConversionStrategy, key string) stri
 	var b strings.Builder
 	for _, r := range key {
 		switch {
-		case unicode.IsLetter(r) || unicode.IsNumber(r) || strings.ContainsRune("-_.", r):
+		case validKey.MatchString(string(r)):
 			b.WriteRune(r)
 		case strategy == esv1.ConversionUnicode:
 			fmt.Fprintf(&b, "_U%04x_", r)

@@ -87,7 +87,7 @@ func object(key string, value []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(value))
 	decoder.UseNumber()
 	var members map[string]any
-	if err := decoder.Decode(&members); err != nil || members == nil {
+	if err := decoder.Decode(&members); err != nil || members == nil || !json.Valid(value) {
 		return nil, fault.New(fault.Invalid, "merge: the value of key %q is not a JSON object", key)
 	}
 	return members, nil

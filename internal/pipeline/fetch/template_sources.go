@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -97,6 +98,9 @@ func getSource(ctx context.Context, reader client.Reader, kind, namespace, name 
 		return nil
 	case apierrors.IsNotFound(err):
 		return fault.New(fault.Invalid, "%s %q does not exist in namespace %q", kind, name, namespace)
+	case apierrors.IsForbidden(err):
+		return fault.Wrap(fault.Denied, err, "the operator may not get %s %q in namespace %q: grant it the verb \"get\" on %ss there",
+			kind, name, namespace, strings.ToLower(kind))
 	default:
 		return fault.Wrap(fault.Unavailable, err, "%s %q in namespace %q could not be read", kind, name, namespace)
 	}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"strings"
 	"time"
 
 	"github.com/robfig/cron/v3"
@@ -31,14 +32,26 @@ func ParseWindows(spec *esv1.SyncWindows) (*Windows, error) {
 	}
 	w := &Windows{deny: spec.Kind == esv1.SyncWindowDeny}
 	for i, s := range spec.Windows {
-		schedule, err := cron.ParseStandard(s.Schedule)
+		schedule, err := parseSchedule(s.Schedule)
 		if err != nil {
-			return nil, fault.Wrap(fault.Invalid, err,
-				"spec.syncWindows.windows[%d].schedule %q is neither five cron fields nor a shorthand such as @daily", i, s.Schedule)
+			return nil, fault.In(err, "spec.syncWindows.windows[%d].schedule %q", i, s.Schedule)
 		}
 		w.spans = append(w.spans, span{schedule: schedule, length: s.Duration.Duration})
 	}
 	return w, nil
+}
+
+// parseSchedule reads the start of a window. Two things that the parser knows make no window: a time zone, since windows are in UTC, and @every,
+// which has no fixed start.
+func parseSchedule(text string) (cron.Schedule, error) {
+	if strings.Contains(text, "TZ=") {
+		return nil, fault.New(fault.Invalid, "a time zone cannot be set, windows are in UTC")
+	}
+	schedule, err := cron.ParseStandard(text)
+	if _, every := schedule.(cron.ConstantDelaySchedule); every || err != nil {
+		return nil, fault.Wrap(fault.Invalid, err, "it is neither five cron fields nor a shorthand such as @daily")
+	}
+	return schedule, nil
 }
 
 // Wait returns zero when a refresh is allowed at now, and otherwise how long to wait before asking again.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -57,7 +58,11 @@ func Entries(
 	explicit := map[string]bool{}
 	for _, data := range spec.Data {
 		entries = append(entries, Entry{Data: data})
-		explicit[data.Match.SecretKey] = true
+		for _, key := range keys {
+			if Converted(data.ConversionStrategy, key) == data.Match.SecretKey {
+				explicit[key] = true
+			}
+		}
 	}
 	for i := range selected {
 		expanded, err := expand(&selected[i], keys, explicit, engine)
@@ -88,18 +93,18 @@ func expand(to *esv1alpha1.PushSecretDataTo, keys []string, explicit map[string]
 			Metadata: to.Metadata, ConversionStrategy: to.ConversionStrategy,
 		}}
 	}
-	if to.RemoteKey != "" {
+	if to.RemoteKey != "" && len(matched) > 0 {
 		bundle := entry("", to.RemoteKey)
 		bundle.Bundle = matched
 		return []Entry{bundle}, nil
 	}
-	var entries []Entry
+	entries := make([]Entry, 0, len(matched))
 	for _, key := range matched {
 		remote, err := remoteKey(to, key, engine)
 		if err != nil {
 			return nil, err
 		}
-		entries = append(entries, entry(key, remote))
+		entries = append(entries, entry(Converted(to.ConversionStrategy, key), remote))
 	}
 	return entries, nil
 }
@@ -136,9 +141,11 @@ func remoteKey(to *esv1alpha1.PushSecretDataTo, key string, engine *templates.En
 		}
 	}
 	for name := range one {
-		return name, nil
+		if name != "" {
+			return name, nil
+		}
 	}
-	return key, nil
+	return "", fault.New(fault.Invalid, "rewrite leaves nothing of key %q to name the remote secret", key)
 }
 
 var unicodeEscape = regexp.MustCompile(`_U([0-9a-fA-F]{4,6})_`)
@@ -150,7 +157,7 @@ func Converted(strategy esv1alpha1.PushSecretConversionStrategy, key string) str
 	}
 	return unicodeEscape.ReplaceAllStringFunc(key, func(escape string) string {
 		code, err := strconv.ParseInt(strings.Trim(escape, "_U"), 16, 32)
-		if err != nil {
+		if err != nil || !utf8.ValidRune(rune(code)) {
 			return escape
 		}
 		return string(rune(code))

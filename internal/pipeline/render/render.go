@@ -2,6 +2,7 @@ package render
 
 import (
 	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -122,8 +123,8 @@ func (p *page) text(t fetch.TemplateText) error {
 	if err != nil {
 		return fault.In(err, "%s", t.Where)
 	}
-	for key, value := range rendered {
-		if rendered[key], err = fetch.Decode(t.Decoding, value); err != nil {
+	for _, key := range slices.Sorted(maps.Keys(rendered)) {
+		if rendered[key], err = fetch.Decode(t.Decoding, rendered[key]); err != nil {
 			return fault.In(err, "%s, key %q", t.Where, key)
 		}
 	}
@@ -153,8 +154,8 @@ func copyText(into map[string]string, from map[string][]byte) {
 
 // withHint adds what the engine knows about templates that Helm has spoiled.
 func withHint(err error, tpl map[string]string) error {
-	for _, text := range tpl {
-		if hint := templates.HelmHint(text); hint != "" {
+	for _, key := range slices.Sorted(maps.Keys(tpl)) {
+		if hint := templates.HelmHint(tpl[key]); hint != "" {
 			return fault.New(fault.KindOf(err), "%s (%s)", fault.Message(err), hint)
 		}
 	}

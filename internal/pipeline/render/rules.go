@@ -1,6 +1,8 @@
 package render
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -49,7 +51,7 @@ func Allowed(d Desired) error {
 		return fault.New(fault.Invalid, "type %s is refused: it would make a credential of the cluster itself", d.Type)
 	default:
 	}
-	for key := range d.Annotations {
+	for _, key := range slices.Sorted(maps.Keys(d.Annotations)) {
 		if strings.HasPrefix(key, serviceAccountAnnotations) {
 			return fault.New(fault.Invalid, "annotation %s is refused: it would bind the Secret to a ServiceAccount", key)
 		}

@@ -1,0 +1,78 @@
+package fetch
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/templates"
+)
+
+func regexpOp(source, target string) esv1.ExternalSecretRewrite {
+	return esv1.ExternalSecretRewrite{Regexp: &esv1.ExternalSecretRewriteRegexp{Source: source, Target: target}}
+}
+
+func transformOp(template string) esv1.ExternalSecretRewrite {
+	return esv1.ExternalSecretRewrite{Transform: &esv1.ExternalSecretRewriteTransform{Template: template}}
+}
+
+func TestRewrite(t *testing.T) {
+	cases := map[string]struct {
+		reason string
+		in     []string
+		ops    []esv1.ExternalSecretRewrite
+		want   map[string]string
+		fails  string
+	}{
+		"none":         {"without operations keys stay", []string{"a"}, nil, map[string]string{"a": "a"}, ""},
+		"prefix":       {"what matches is replaced", []string{"db/user", "x"}, []esv1.ExternalSecretRewrite{regexpOp("^db/", "")}, map[string]string{"user": "db/user", "x": "x"}, ""},
+		"submatch":     {"$1 stands for a submatch", []string{"user-db"}, []esv1.ExternalSecretRewrite{regexpOp("(.*)-db", "db_$1")}, map[string]string{"db_user": "user-db"}, ""},
+		"everywhere":   {"every match is replaced", []string{"a/b/c"}, []esv1.ExternalSecretRewrite{regexpOp("/", ".")}, map[string]string{"a.b.c": "a/b/c"}, ""},
+		"transform":    {"the key is .value", []string{"user"}, []esv1.ExternalSecretRewrite{transformOp("{{ .value | upper }}")}, map[string]string{"USER": "user"}, ""},
+		"in order":     {"each works on the result of the one before", []string{"a"}, []esv1.ExternalSecretRewrite{regexpOp("a", "b"), transformOp("{{ .value }}c"), regexpOp("^b", "x")}, map[string]string{"xc": "a"}, ""},
+		"collision":    {"of two keys that become one, the last in order wins, always", []string{"b1", "b3", "b2"}, []esv1.ExternalSecretRewrite{regexpOp(`\d`, "")}, map[string]string{"b": "b3"}, ""},
+		"bad regexp":   {"the operation and the expression are named", []string{"a"}, []esv1.ExternalSecretRewrite{regexpOp("a", "b"), regexpOp("(", "")}, nil, `rewrite[1]: regexp.source "(" is not a valid regular expression`},
+		"bad template": {"the operation is named", []string{"a"}, []esv1.ExternalSecretRewrite{transformOp("{{ .key }}")}, nil, `rewrite[0]: template "transform", line 1: no value for key "key"`},
+		"empty":        {"an operation must be one", []string{"a"}, []esv1.ExternalSecretRewrite{{}}, nil, "rewrite[0]: one of merge, regexp and transform must be set"},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, err := Collector{Engine: templates.New()}.rewrite(c.ops, named(c.in...))
+			if c.fails != "" {
+				if !fault.Is(err, fault.Invalid) || !strings.HasPrefix(fault.Message(err), c.fails) {
+					t.Errorf("rewrite() = %v, want %q: %s", err, c.fails, c.reason)
+				}
+				return
+			}
+			if diff := cmp.Diff(c.want, texts(got)); err != nil || diff != "" {
+				t.Errorf("rewrite() (-want +got), error %v: %s\n%s", err, c.reason, diff)
+			}
+		})
+	}
+}
+
+func FuzzRewriteRegexp(f *testing.F) {
+	f.Add("db/user", "^db/(.*)$", "$1", "s3cr3t-value")
+	f.Add("a", "(", "", "s3cr3t-value")
+	f.Add("", "x*", "${y}", "s3cr3t-value")
+	f.Fuzz(func(t *testing.T, key, source, target, value string) {
+		got, err := RewriteRegexp(regexpOp(source, target).Regexp, map[string][]byte{key: []byte(value)})
+		if err != nil {
+			if !fault.Is(err, fault.Invalid) {
+				t.Errorf("%v, want fault.Invalid", err)
+			}
+			return
+		}
+		if len(got) != 1 {
+			t.Fatalf("one key became %d", len(got))
+		}
+		for _, kept := range got {
+			if string(kept) != value {
+				t.Error("the value was changed")
+			}
+		}
+	})
+}

@@ -1,0 +1,188 @@
+package report_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"github.com/sluice-operator/sluice/apis"
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
+
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+var (
+	noon  = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+	later = noon.Add(time.Hour)
+)
+
+func TestReady(t *testing.T) {
+	cases := []struct {
+		reason         string
+		status         metav1.ConditionStatus
+		why, message   string
+		changed, flips bool
+	}{
+		{"the same again is no news", metav1.ConditionTrue, "SecretSynced", "secret synced", false, false},
+		{"another message is news but no transition", metav1.ConditionTrue, "SecretSynced", "secret retained", true, false},
+		{"another reason is news but no transition", metav1.ConditionTrue, "SecretDeleted", "secret synced", true, false},
+		{"another status is a transition", metav1.ConditionFalse, "SecretSynced", "secret synced", true, true},
+	}
+	for _, tc := range cases {
+		t.Run(tc.reason, func(t *testing.T) {
+			var conditions []metav1.Condition
+			if !report.Ready(&conditions, noon, 1, metav1.ConditionTrue, "SecretSynced", "secret synced") {
+				t.Error("the first condition is not reported as a change")
+			}
+			if changed := report.Ready(&conditions, later, 2, tc.status, tc.why, tc.message); changed != tc.changed {
+				t.Errorf("changed = %v, want %v", changed, tc.changed)
+			}
+			if len(conditions) != 1 {
+				t.Fatalf("there are %d conditions, want one", len(conditions))
+			}
+			got := conditions[0]
+			if got.Type != esv1.ConditionReady || got.Status != tc.status || got.Reason != tc.why || got.Message != tc.message {
+				t.Errorf("condition = %+v", got)
+			}
+			if got.ObservedGeneration != 2 {
+				t.Errorf("observedGeneration = %d, want 2", got.ObservedGeneration)
+			}
+			if flipped := got.LastTransitionTime.Time.Equal(later); flipped != tc.flips {
+				t.Errorf("the transition time moved = %v, want %v", flipped, tc.flips)
+			}
+		})
+	}
+}
+
+func TestReadyBoundsItsMessage(t *testing.T) {
+	const limit = 4096
+	cases := []struct {
+		reason, message string
+		cut             bool
+	}{
+		{"a message that just fits", strings.Repeat("x", limit), false},
+		{"one byte too many", strings.Repeat("x", limit+1), true},
+		{"the cut is inside of a character of two bytes", "x" + strings.Repeat("é", limit), true},
+		{"the cut is inside of a character of four bytes", "xx" + strings.Repeat("😀", limit), true},
+	}
+	for _, tc := range cases {
+		t.Run(tc.reason, func(t *testing.T) {
+			var conditions []metav1.Condition
+			report.Ready(&conditions, noon, 1, metav1.ConditionFalse, "SecretSyncedError", tc.message)
+			got := conditions[0].Message
+			if len(got) > limit || !utf8.ValidString(got) {
+				t.Errorf("the message has %d bytes, valid UTF-8: %v", len(got), utf8.ValidString(got))
+			}
+			if cut := strings.HasSuffix(got, "..."); cut != tc.cut || !strings.HasPrefix(tc.message, strings.TrimSuffix(got, "...")) {
+				t.Errorf("the message is cut = %v, want %v, and must be the beginning of the text", cut, tc.cut)
+			}
+			if report.Ready(&conditions, later, 1, metav1.ConditionFalse, "SecretSyncedError", tc.message) {
+				t.Error("the same message again counts as a change")
+			}
+		})
+	}
+}
+
+func TestRetry(t *testing.T) {
+	const safetyNet = 10 * time.Minute
+	cases := []struct {
+		reason  string
+		err     error
+		after   time.Duration
+		backoff bool
+	}{
+		{"no error", nil, 0, false},
+		{"a wrong spec waits for a change", fault.New(fault.Invalid, "x"), safetyNet, false},
+		{"a conflict waits for a change", fault.New(fault.Conflict, "x"), safetyNet, false},
+		{"a missing ability waits for a change", fault.New(fault.Unsupported, "x"), safetyNet, false},
+		{"a kind is found through a context", fault.In(fault.New(fault.Invalid, "x"), "spec"), safetyNet, false},
+		{"throttling is obeyed", &fault.Error{Kind: fault.Throttled, RetryAfter: 7 * time.Second}, 7 * time.Second, false},
+		{"throttling without a time backs off", fault.New(fault.Throttled, "x"), 0, true},
+		{"something absent may appear", fault.New(fault.NotFound, "x"), 0, true},
+		{"a refusal may end", fault.New(fault.Denied, "x"), 0, true},
+		{"an outage may end", fault.New(fault.Unavailable, "x"), 0, true},
+		{"nobody knows", errors.New("x"), 0, true},
+	}
+	for _, tc := range cases {
+		t.Run(tc.reason, func(t *testing.T) {
+			result, err := report.Retry(t.Context(), tc.err, safetyNet)
+			if want := (ctrl.Result{RequeueAfter: tc.after}); result != want {
+				t.Errorf("result = %+v, want %+v", result, want)
+			}
+			if tc.backoff && !errors.Is(err, tc.err) {
+				t.Errorf("err = %v, want the error itself, so that the queue backs off", err)
+			}
+			if !tc.backoff && err != nil {
+				t.Errorf("err = %v, want none", err)
+			}
+		})
+	}
+}
+
+func TestStatus(t *testing.T) {
+	scheme := runtime.NewScheme()
+	if err := apis.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	cases := []struct {
+		reason  string
+		exists  bool
+		change  bool
+		refusal error
+		patches int
+		fails   bool
+	}{
+		{reason: "nothing to say, nothing written", exists: true},
+		{reason: "a difference is one patch", exists: true, change: true, patches: 1},
+		{reason: "an object that is gone is no error", change: true, patches: 1},
+		{reason: "a refusal is passed on", exists: true, change: true, refusal: errors.New("no"), patches: 1, fails: true},
+	}
+	for _, tc := range cases {
+		t.Run(tc.reason, func(t *testing.T) {
+			object := &esv1.ExternalSecret{ObjectMeta: metav1.ObjectMeta{Namespace: "a", Name: "b"}}
+			patches := 0
+			builder := fake.NewClientBuilder().WithScheme(scheme).WithStatusSubresource(object).WithInterceptorFuncs(interceptor.Funcs{
+				SubResourcePatch: func(
+					ctx context.Context, c client.Client, sub string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption,
+				) error {
+					patches++
+					if tc.refusal != nil {
+						return tc.refusal
+					}
+					return c.SubResource(sub).Patch(ctx, o, p, opts...)
+				},
+			})
+			if tc.exists {
+				builder = builder.WithObjects(object)
+			}
+			c := builder.Build()
+			before := object.DeepCopy()
+			if tc.change {
+				object.Status.SyncedResourceVersion = "1-x"
+			}
+			if err := report.Status(t.Context(), c, before, object); (err != nil) != tc.fails {
+				t.Errorf("err = %v, want an error: %v", err, tc.fails)
+			}
+			if patches != tc.patches {
+				t.Errorf("%d patches, want %d", patches, tc.patches)
+			}
+			if tc.exists && tc.change && !tc.fails {
+				var stored esv1.ExternalSecret
+				if err := c.Get(t.Context(), client.ObjectKeyFromObject(object), &stored); err != nil || stored.Status.SyncedResourceVersion != "1-x" {
+					t.Errorf("stored status = %+v, err = %v", stored.Status, err)
+				}
+			}
+		})
+	}
+}
