@@ -16,7 +16,7 @@ import (
 // canary marks every secret value of the scenarios that is chosen and not generated.
 const canary = "CANARY"
 
-var _ = Describe("a secret value", func() {
+var _ = Describe("a secret value", Label("secrecy"), func() {
 	It("stands in no log, event, status or metric, whatever fails", func(ctx context.Context) {
 		ns := namespace(ctx, "canary")
 		applyIn(ctx, ns, fakeStore+`
@@ -52,14 +52,7 @@ spec:
 			var es esv1.ExternalSecret
 			Eventually(ready(ctx, &es, ns, "wrong")).Should(haveStatus(metav1.ConditionFalse), spec)
 		}
-		log, err := operator.Log()
-		Expect(err).NotTo(HaveOccurred())
-		Expect(log).NotTo(ContainSubstring(canary))
-		for _, kinds := range []string{"events", "events.events.k8s.io"} {
-			Expect(kubectl(ctx, "get", kinds, "-A", "-o", "yaml")).NotTo(ContainSubstring(canary))
-		}
-		statuses := kubectl(ctx, "get", "externalsecrets,pushsecrets,secretstores,clustersecretstores", "-A", "-o", "jsonpath={.items[*].status}")
-		Expect(statuses).NotTo(Or(ContainSubstring(canary), BeEmpty()))
+		expectSecrecy(ctx)
 	})
 
 	It("stands in no metric", func(ctx context.Context) {
@@ -73,6 +66,26 @@ spec:
 		Expect(get(ctx, "http://"+address+"/metrics")).NotTo(ContainSubstring(canary))
 	})
 })
+
+// What fails at the end of the suite fails for what any scenario has done.
+var _ = AfterSuite(func(ctx context.Context) {
+	if operator != nil {
+		expectSecrecy(ctx)
+	}
+})
+
+// expectSecrecy expects that no chosen value stands in the operator's log, in an event or in a status.
+func expectSecrecy(ctx context.Context) {
+	GinkgoHelper()
+	log, err := operator.Log()
+	Expect(err).NotTo(HaveOccurred())
+	Expect(log).NotTo(Or(ContainSubstring(canary), BeEmpty()))
+	for _, kinds := range []string{"events", "events.events.k8s.io"} {
+		Expect(kubectl(ctx, "get", kinds, "-A", "-o", "yaml")).NotTo(ContainSubstring(canary))
+	}
+	statuses := kubectl(ctx, "get", "externalsecrets,pushsecrets,secretstores,clustersecretstores", "-A", "-o", "jsonpath={.items[*].status}")
+	Expect(statuses).NotTo(Or(ContainSubstring(canary), BeEmpty()))
+}
 
 func get(ctx context.Context, url string) (string, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)

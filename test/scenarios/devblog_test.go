@@ -65,7 +65,7 @@ func expectSettled(ctx context.Context) {
 	Eventually(ready(ctx, &ps, storage, pushName)).Should(haveStatus(metav1.ConditionTrue))
 }
 
-var _ = Describe("the first user's manifest", Ordered, func() {
+var _ = Describe("the first user's manifest", Label("devblog"), Ordered, func() {
 	var first held
 
 	It("is the one that was published", func() {
@@ -82,6 +82,7 @@ var _ = Describe("the first user's manifest", Ordered, func() {
 		Expect(time.Since(applied)).To(BeNumerically("<", 5*time.Second))
 		first.expectShared()
 		expectSettled(ctx)
+		expectStored(ctx, devblog)
 
 		password := first.password()
 		Expect(password).To(HaveLen(42))

@@ -3,17 +3,34 @@ package scenarios_test
 import (
 	"context"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+
+	"github.com/sluice-operator/sluice/test/env"
 )
 
-var _ = Describe("an installation", func() {
+var _ = Describe("an installation", Label("install"), func() {
 	It("applies, and applies again without a change", func(ctx context.Context) {
 		kubectl(ctx, "apply", "-k", world.Path("config/default"))
 		again := kubectl(ctx, "apply", "-k", world.Path("config/default"))
 		Expect(again).NotTo(Or(ContainSubstring("configured"), ContainSubstring("created")))
 		Expect(again).To(ContainSubstring("deployment.apps/sluice unchanged"))
+	})
+
+	It("applies to a cluster that has nothing yet", func(ctx context.Context) {
+		bare, err := env.Start(ctx, env.Options{Log: GinkgoWriter})
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(func() { Expect(bare.Stop()).To(Succeed()) })
+		first, err := bare.Kubectl(ctx, nil, "apply", "-k", world.Path("config/default"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(first).To(ContainSubstring("deployment.apps/sluice created"))
+		again, err := bare.Kubectl(ctx, nil, "apply", "-k", world.Path("config/default"))
+		Expect(err).NotTo(HaveOccurred())
+		Expect(strings.Count(again, " unchanged\n")).To(Equal(strings.Count(first, " created\n")))
+		Expect(again).NotTo(Or(ContainSubstring("configured"), ContainSubstring("created")))
 	})
 
 	DescribeTable("gives the operator no right that it does not need", func(ctx context.Context, verb, resource string, arguments ...string) {
@@ -30,10 +47,19 @@ var _ = Describe("an installation", func() {
 		Entry("to act as somebody else", "impersonate", "users"),
 	)
 
-	It("takes every sample", func(ctx context.Context) {
+	It("takes every sample, and all of them work as they are", func(ctx context.Context) {
 		samples, err := filepath.Glob(world.Path("config/samples/*.yaml"))
 		Expect(err).NotTo(HaveOccurred())
 		Expect(samples).NotTo(BeEmpty())
 		kubectl(ctx, "apply", "-k", world.Path("config/samples"))
+		for _, sample := range samples {
+			objects, err := world.Objects(filepath.Join("config/samples", filepath.Base(sample)))
+			Expect(err).NotTo(HaveOccurred())
+			for _, object := range objects {
+				if slices.Contains([]string{"ExternalSecret", "PushSecret", "SecretStore", "ClusterSecretStore"}, object.GetKind()) {
+					Eventually(readyState(ctx, object)).Should(Equal("True"), "%s of %s", object.GetKind(), sample)
+				}
+			}
+		}
 	})
 })

@@ -36,8 +36,8 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	Expect(world.Apply(ctx, "config/demo/00-namespaces.yaml")).To(Succeed())
 })
 
-var _ = ReportAfterEach(func(report SpecReport) {
-	if report.Failed() && operator != nil {
+var _ = AfterEach(func() {
+	if CurrentSpecReport().Failed() && operator != nil {
 		log, err := operator.Log()
 		AddReportEntry("operator log", log[max(0, len(log)-20000):], err)
 	}

@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -9,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -81,6 +83,24 @@ func ready(ctx context.Context, object client.Object, namespace, name string) fu
 			return *c, nil
 		}
 		return metav1.Condition{}, nil
+	}
+}
+
+// readyState returns the status of the Ready condition of an object as it was applied last; empty while it has none.
+func readyState(ctx context.Context, applied *unstructured.Unstructured) func() (string, error) {
+	return func() (string, error) {
+		now := applied.DeepCopy()
+		if err := world.Client.Get(ctx, keyOf(applied), now); err != nil {
+			return "", err
+		}
+		conditions, _, err := unstructured.NestedSlice(now.Object, "status", "conditions")
+		for _, c := range conditions {
+			condition, ok := c.(map[string]any)
+			if ok && condition["type"] == esv1.ConditionReady && condition["observedGeneration"] == now.GetGeneration() {
+				return fmt.Sprint(condition["status"]), nil
+			}
+		}
+		return "", err
 	}
 }
 
