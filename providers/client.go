@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"iter"
 	"regexp"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 )
@@ -25,6 +26,9 @@ type Reader interface {
 type Locator interface {
 	// GetAt is Get of the secret that a Write with these options goes to. With nil options it is Get.
 	GetAt(ctx context.Context, ref Ref, options json.RawMessage) (Secret, error)
+	// Locate names the place that a Write with this key and these options goes to: two writes to one place have the same
+	// name. It calls nobody.
+	Locate(key string, options json.RawMessage) (string, error)
 }
 
 // Lister reads all secrets that match.
@@ -128,6 +132,13 @@ type Removal struct {
 	Owner string
 	// Fields are the parts to remove, of those that the owner wrote; all that it wrote when nil.
 	Fields []string
+	// Keep are parts that stay even so, because another write of the owner wants them.
+	Keep []string
 	// Options are the provider's own settings that the fields were pushed with; nil when there were none.
 	Options json.RawMessage
+}
+
+// Removes reports whether the removal is of the field of the given name.
+func (r Removal) Removes(name string) bool {
+	return (r.Fields == nil || slices.Contains(r.Fields, name)) && !slices.Contains(r.Keep, name)
 }

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/generators"
+	"github.com/sluice-operator/sluice/internal/pipeline/apply"
 	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/stores"
@@ -34,80 +36,126 @@ func (c *Controller) collect(ctx context.Context, es *esv1.ExternalSecret, w *ob
 			sessions[ref] = session
 			return session, nil
 		},
-		Generate: func(ctx context.Context, _ int, ref esv1.GeneratorRef) (map[string][]byte, error) {
-			return c.generate(ctx, es, w, d, ref)
+		Generate: func(ctx context.Context, index int, ref esv1.GeneratorRef) (map[string][]byte, error) {
+			return c.generate(ctx, es, w, d, index, ref)
 		},
 	})
 }
 
-// generate returns the values of a generator: those that were delivered before, unless a rotation was asked for, and
-// new ones for what was never delivered or is lost. The target is read from the API server first, so that a stale cache
-// cannot make a value look lost.
+// generate returns the values of the generator in spec.dataFrom[index]: those that were delivered before, unless a
+// rotation was asked for, and new ones for what was never delivered or is lost.
 func (c *Controller) generate(
 	ctx context.Context,
 	es *esv1.ExternalSecret,
 	w *observed,
 	d plan.Decision,
+	index int,
 	ref esv1.GeneratorRef,
 ) (map[string][]byte, error) {
 	bound, err := c.Generators.Bind(ctx, es.Namespace, ref)
 	if err != nil {
 		return nil, err
 	}
-	if d.Rotate {
-		return c.Generators.Run(ctx, es.Namespace, bound)
-	}
-	if w.target, err = c.liveTarget(ctx, es); err != nil {
-		return nil, err
-	}
-	kept, complete, err := c.kept(ctx, es, w, bound)
-	if err != nil || complete {
-		return kept, err
+	kept := map[string][]byte{}
+	if !d.Rotate {
+		var complete bool
+		if kept, complete, err = c.kept(ctx, es, w, index, bound); err != nil {
+			return nil, err
+		}
+		if complete {
+			return kept, c.note(es, w, index, kept)
+		}
 	}
 	values, err := c.Generators.Run(ctx, es.Namespace, bound)
 	if err != nil {
 		return nil, err
 	}
 	maps.Copy(values, kept)
-	return values, nil
+	return values, c.note(es, w, index, values)
 }
 
-// kept returns the values of the generator that the target still holds, and whether these are all. It is errHeld when a
-// template has used values up and what it made of them is still there.
+// note writes down the names that generated values have before they are rendered.
+func (c *Controller) note(es *esv1.ExternalSecret, w *observed, index int, values map[string][]byte) error {
+	names, _, err := c.Collector.Renamed(es.Spec.DataFrom[index].Rewrite, slices.Collect(maps.Keys(values)))
+	w.generated = slices.AppendSeq(w.generated, maps.Values(names))
+	return err
+}
+
+// delivered returns what was delivered before, to the target or to the Secret that was the target under its former name.
+// The API server is asked, so that a stale cache cannot make a value look lost.
+func (c *Controller) delivered(ctx context.Context, es *esv1.ExternalSecret, w *observed) (past, error) {
+	var err error
+	if w.target, err = c.liveSecret(ctx, es.Namespace, es.TargetName()); err != nil {
+		return past{}, err
+	}
+	if w.Observed, err = apply.Observe(es, w.target, c.Hasher); err != nil {
+		return past{}, err
+	}
+	former := es.Status.Binding.Name
+	switch {
+	case w.target != nil && (w.Delivered || !w.fresh):
+		return recall(es, w.target, w.Observed), nil
+	case w.target != nil || former == "" || former == es.TargetName():
+		return past{}, nil
+	}
+	secret, err := c.liveSecret(ctx, es.Namespace, former)
+	if err != nil || secret == nil {
+		return past{}, err
+	}
+	seen, err := apply.Observe(es, secret, c.Hasher)
+	if err != nil || !seen.Delivered {
+		return past{}, err
+	}
+	return recall(es, secret, seen), nil
+}
+
+// kept returns the values of the generator that are still there, and whether these are all. It is errHeld when a value was
+// used up, by a template or by a rewrite that merges, and the object has changed since or what was made of it is there.
 func (c *Controller) kept(
 	ctx context.Context,
 	es *esv1.ExternalSecret,
 	w *observed,
+	index int,
 	bound generators.Bound,
 ) (map[string][]byte, bool, error) {
 	values := map[string][]byte{}
-	if w.target == nil || (!w.Delivered && w.fresh) {
-		return values, false, nil
+	before, err := c.delivered(ctx, es, w)
+	if err != nil || len(before.data) == 0 {
+		return values, false, err
 	}
-	keys := bound.Keys()
-	complete, usedUp := len(keys) > 0, len(keys) == 0
-	for _, key := range keys {
-		carrier, ok := plan.Carrier(&es.Spec, key)
-		value, there := w.target.Data[carrier]
-		switch {
-		case ok && there:
+	names, known, err := c.Collector.Renamed(es.Spec.DataFrom[index].Rewrite, bound.Keys())
+	if err != nil {
+		return nil, false, err
+	}
+	usedUp := !known || len(names) == 0
+	complete := !usedUp
+	for key, name := range names {
+		value, used := before.find(&es.Spec, name)
+		if value != nil && !used {
 			values[key] = value
-		case ok:
-			complete = false
-		default:
-			complete, usedUp = false, true
+			continue
 		}
+		complete, usedUp = false, usedUp || used
 	}
 	if usedUp {
-		wanted, err := c.wantedKeys(ctx, es)
-		if err != nil {
-			return nil, false, err
-		}
-		if hasAll(w.target.Data, wanted) {
-			return nil, false, errHeld
-		}
+		err = c.hold(ctx, es, before)
 	}
-	return values, complete, nil
+	return values, complete, err
+}
+
+// hold returns errHeld unless it is certain that what was made of a value is lost with it.
+func (c *Controller) hold(ctx context.Context, es *esv1.ExternalSecret, before past) error {
+	if synced := plan.SyncedGeneration(es.Status.SyncedResourceVersion); synced != 0 && synced != es.Generation {
+		return errHeld
+	}
+	wanted, err := c.wantedKeys(ctx, es)
+	if err != nil {
+		return err
+	}
+	if hasAll(before.data, wanted) {
+		return errHeld
+	}
+	return nil
 }
 
 func hasAll(data map[string][]byte, keys []string) bool {

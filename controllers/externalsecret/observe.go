@@ -23,6 +23,8 @@ type observed struct {
 	facts plan.Facts
 	// fresh says that no delivery by this very object is on record.
 	fresh bool
+	// generated are the names of the generated values that were read, after rewrites.
+	generated []string
 }
 
 // fillsOnly says that the target was there before an object that is delivered only once: the values that it has stay.
@@ -70,10 +72,19 @@ func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (obse
 			Inputs:           inputs,
 			SyncedInputs:     es.Status.SyncedInputs,
 			ForceSync:        plan.ForceSync(es),
-			HandledForceSync: es.Status.LastHandledForceSync,
-			Target:           seen.State,
+			HandledForceSync: c.refreshed.Handled(es, es.Status.LastHandledForceSync),
+			Target:           state(es, target, seen),
 		},
 	}, nil
+}
+
+// state is that of the target for the plan. One that has lost its owner is not intact: nobody would delete it.
+func state(es *esv1.ExternalSecret, target *corev1.Secret, seen apply.Observed) plan.Target {
+	owner := es.Spec.Target.CreationPolicyOrDefault() == esv1.CreateOwner
+	if owner && seen.State == plan.TargetIntact && !metav1.IsControlledBy(target, es) {
+		return plan.TargetDrifted
+	}
+	return seen.State
 }
 
 // target returns the target as it is, nil when there is none. The cache holds managed Secrets alone; where the metadata
@@ -91,13 +102,13 @@ func (c *Controller) target(ctx context.Context, es *esv1.ExternalSecret) (*core
 	if err := c.Notices.Get(ctx, name, wakeup.Metadata(wakeup.KindSecret)); apierrors.IsNotFound(err) {
 		return nil, nil //nolint:nilnil // no target is a value
 	}
-	return c.liveTarget(ctx, es)
+	return c.liveSecret(ctx, es.Namespace, es.TargetName())
 }
 
-// liveTarget asks the API server. It is for decisions that must not rest on a stale cache.
-func (c *Controller) liveTarget(ctx context.Context, es *esv1.ExternalSecret) (*corev1.Secret, error) {
+// liveSecret asks the API server, nil when there is none. It is for decisions that must not rest on a stale cache.
+func (c *Controller) liveSecret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
 	var secret corev1.Secret
-	err := c.Live.Get(ctx, types.NamespacedName{Namespace: es.Namespace, Name: es.TargetName()}, &secret)
+	err := c.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &secret)
 	switch {
 	case err == nil:
 		return &secret, nil
@@ -105,9 +116,9 @@ func (c *Controller) liveTarget(ctx context.Context, es *esv1.ExternalSecret) (*
 		return nil, nil //nolint:nilnil // no target is a value
 	case apierrors.IsForbidden(err):
 		return nil, fault.Wrap(fault.Denied, err,
-			"the operator may not get secret %q in namespace %q: grant it the verb \"get\" on secrets there", es.TargetName(), es.Namespace)
+			"the operator may not get secret %q in namespace %q: grant it the verb \"get\" on secrets there", name, namespace)
 	default:
-		return nil, fault.Wrap(fault.Unavailable, err, "secret %q could not be read", es.TargetName())
+		return nil, fault.Wrap(fault.Unavailable, err, "secret %q could not be read", name)
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -24,10 +25,17 @@ import (
 	"github.com/sluice-operator/sluice/templates"
 )
 
+// uncheckedRetry is how long to wait for the check of a store, should its end be missed.
+const uncheckedRetry = 10 * time.Second
+
 // report says in status, events and metrics how a sync went, and when to come again.
 func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret, out outcome, err error) (ctrl.Result, error) {
 	if errors.Is(err, stores.ErrOtherClass) {
 		return ctrl.Result{}, nil
+	}
+	if errors.Is(err, stores.ErrUnchecked) && meta.IsStatusConditionTrue(es.Status.Conditions, esv1.ConditionReady) {
+		// The end of the check wakes the object; until then what was true stays true.
+		return ctrl.Result{RequeueAfter: uncheckedRetry}, nil
 	}
 	status := metav1.ConditionTrue
 	reason, message := c.success(es, out)
@@ -58,13 +66,7 @@ func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, mess
 	synced := plan.SyncedGeneration(es.Status.SyncedResourceVersion)
 	switch {
 	case out.held:
-		return esv1.ReasonSecretSynced, fmt.Sprintf(
-			"secret synced; generation %d is not applied, generation %d was synced: the change needs a generated value which the "+
-				"template has used up, and generators run again only on request: change annotation %s to ask for a new value",
-			es.Generation,
-			synced,
-			esv1.AnnotationForceSync,
-		)
+		return esv1.ReasonSecretSynced, "secret synced; " + heldBack(es, out)
 	case !out.decision.Due && out.decision.Reason == plan.ReasonFrozen && synced != es.Generation:
 		return esv1.ReasonSecretSynced, fmt.Sprintf(
 			"secret synced; generation %d is not applied, generation %d was synced: %s",
@@ -74,7 +76,7 @@ func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, mess
 		)
 	case !out.decision.Due:
 		return settled(es)
-	case out.change.Action == apply.Delete:
+	case out.change.Absent:
 		return esv1.ReasonSecretDeleted, "secret deleted due to DeletionPolicy=Delete"
 	case out.change.Action == apply.Wait:
 		return esv1.ReasonSecretMissing, fmt.Sprintf(
@@ -86,6 +88,20 @@ func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, mess
 	default:
 		return esv1.ReasonSecretSynced, "secret synced" + helmHint(es.Spec.Target.Template)
 	}
+}
+
+// heldBack says why nothing was done, and what the user can do.
+func heldBack(es *esv1.ExternalSecret, out outcome) string {
+	remedy := fmt.Sprintf("change annotation %s to ask for a new value", esv1.AnnotationForceSync)
+	if plan.Frozen(out.facts) {
+		remedy = fmt.Sprintf("delete secret %q to have a new value made", es.TargetName())
+	}
+	what := fmt.Sprintf("generation %d is not applied, generation %d was synced: the change", es.Generation,
+		plan.SyncedGeneration(es.Status.SyncedResourceVersion))
+	if out.facts.Target == plan.TargetDrifted {
+		what = fmt.Sprintf("secret %q was changed by somebody else and is left so: its repair", es.TargetName())
+	}
+	return what + " needs a generated value which the template has used up, and generators run again only on request: " + remedy
 }
 
 // helmHint returns what is to be said of templates that Helm seems to have spoiled: they render, but hardly to what was meant.
@@ -120,7 +136,7 @@ func frozenBy(spec *esv1.ExternalSecretSpec) string {
 // record writes down what was delivered. The time alone is not worth a write each time.
 func (c *Controller) record(before, es *esv1.ExternalSecret, out outcome) {
 	now := c.Clock.Now()
-	c.refreshed.Set(es, now)
+	c.refreshed.Set(es, now, out.facts.ForceSync)
 	es.Status.LastHandledForceSync = out.facts.ForceSync
 	if out.held {
 		return
@@ -159,7 +175,7 @@ func (c *Controller) announce(es *esv1.ExternalSecret, out outcome, err error, c
 	for range out.orphans {
 		event(corev1.EventTypeNormal, "Deleted", "secret deleted because it was orphaned")
 	}
-	if changed {
+	if changed || out.change.Action == apply.Write || out.change.Action == apply.Delete {
 		for _, entry := range out.gone {
 			event(corev1.EventTypeNormal, "MissingProviderSecret", "secret does not exist at provider using %s", entry)
 		}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"time"
 
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -99,14 +101,15 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 }
 
 // adopt returns the Secret as it is, with the metadata that the object asks for, when an object that is delivered only
-// once finds a target that holds everything already: what was made once is not made again because the object is new or
-// has lost its status. It returns nil otherwise.
+// once finds a target that holds everything already: what was made once is not made again because the object is new, has
+// lost its status, or was delivered under another key of fingerprints. It returns nil otherwise.
 func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *observed) (*render.Desired, error) {
-	if !w.fillsOnly() || es.Spec.Target.CreationPolicyOrDefault() == esv1.CreateNone {
+	unknown := plan.Frozen(w.facts) && w.State == plan.TargetUnknown && len(w.Data) > 0
+	if es.Spec.Target.CreationPolicyOrDefault() == esv1.CreateNone || (!w.fillsOnly() && !unknown) {
 		return nil, nil //nolint:nilnil // nothing to adopt is a value
 	}
-	data := w.target.Data
-	if !w.Delivered || w.State != plan.TargetIntact {
+	data := w.Data
+	if !unknown && w.State != plan.TargetIntact {
 		keys, err := c.wantedKeys(ctx, es)
 		if err != nil {
 			return nil, err
@@ -130,6 +133,9 @@ func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *obse
 		// has is kept then.
 		return nil, nil //nolint:nilerr,nilnil // see above
 	}
+	if text, ok := w.target.Annotations[apply.GeneratedAnnotation(es)]; ok {
+		desired.Annotations[apply.GeneratedAnnotation(es)] = text
+	}
 	return &desired, nil
 }
 
@@ -142,7 +148,13 @@ func (c *Controller) wantedKeys(ctx context.Context, es *esv1.ExternalSecret) ([
 			if err != nil {
 				return nil, fault.In(err, "spec.dataFrom[%d]", i)
 			}
-			generated[i] = bound.Keys()
+			names, known, err := c.Collector.Renamed(es.Spec.DataFrom[i].Rewrite, bound.Keys())
+			if err != nil {
+				return nil, fault.In(err, "spec.dataFrom[%d]", i)
+			}
+			if known && len(names) > 0 {
+				generated[i] = slices.Collect(maps.Values(names))
+			}
 		}
 	}
 	keys, known := plan.WantedKeys(&es.Spec, generated)
@@ -166,7 +178,7 @@ func (c *Controller) render(
 	}
 	in := render.Input{
 		Path: templatePath, Values: values.Data, Template: es.Spec.Target.Template, Texts: texts,
-		Labels: c.Renderer.Copied(es.Labels), Annotations: c.Renderer.Copied(es.Annotations),
+		Labels: es.Labels, Annotations: es.Annotations,
 	}
 	if wish.InputHash, err = c.inputHash(es, in); err != nil {
 		return false, err
@@ -176,6 +188,9 @@ func (c *Controller) render(
 	}
 	if wish.Desired, err = c.Renderer.Secret(in); err != nil {
 		return false, err
+	}
+	if len(w.generated) > 0 {
+		wish.Desired.Annotations[apply.GeneratedAnnotation(es)] = remember(&es.Spec, w.generated).String()
 	}
 	if w.fillsOnly() {
 		for key := range wish.Desired.Data {
@@ -192,11 +207,11 @@ func (c *Controller) render(
 func (c *Controller) inputHash(es *esv1.ExternalSecret, in render.Input) (string, error) {
 	described := []any{es.Spec.Target, in.Texts}
 	if in.Template == nil {
-		described = append(described, in.Labels, in.Annotations)
+		described = append(described, c.Renderer.Copied(in.Labels), c.Renderer.Copied(in.Annotations))
 	}
 	text, err := json.Marshal(described)
 	if err != nil {
 		return "", fault.Wrap(fault.Unknown, err, "the template cannot be written as JSON")
 	}
-	return c.Hasher.Of([]map[string][]byte{in.Values}, string(text)), nil
+	return c.Hasher.Of([]map[string][]byte{in.Values}, es.Namespace, es.TargetName(), string(text)), nil
 }

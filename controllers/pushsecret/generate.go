@@ -12,6 +12,7 @@ import (
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/generators"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 )
 
@@ -29,7 +30,7 @@ func (c *Controller) generated(ctx context.Context, ps *esv1alpha1.PushSecret, w
 	}
 	keeps := ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists
 	if rotate && !keeps {
-		source, err := c.rotation(ctx, ps, g)
+		source, err := c.rotation(ctx, ps, w, g)
 		return source, targets, err
 	}
 	survey(ctx, targets)
@@ -106,18 +107,22 @@ func unread(targets []*target) error {
 	return fault.In(combined(failures), "nothing is generated while a store that may hold the value cannot be read")
 }
 
-// rotation returns the values of a round: new ones, or those of a round that has not reached every store yet.
-func (c *Controller) rotation(ctx context.Context, ps *esv1alpha1.PushSecret, g generators.Bound) (render.Source, error) {
+// rotation returns the values of a round: new ones, or those of a round that has not reached every store yet. A round is
+// known by what asked for it, and by the generator as it is.
+func (c *Controller) rotation(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, g generators.Bound) (render.Source, error) {
 	name := types.NamespacedName{Namespace: ps.Namespace, Name: ps.Name}
-	values, begun := c.rounds.get(name)
+	id := strings.Join([]string{
+		string(ps.UID), w.facts.ForceSync, w.facts.RefreshTime.String(), string(g.Object().GetUID()), plan.Generation(g.Object()),
+	}, "|")
+	values, begun := c.rounds.get(name, id)
 	if !begun {
 		var err error
 		if values, err = c.Generators.Run(ctx, ps.Namespace, g); err != nil {
 			return render.Source{}, err
 		}
-		c.rounds.begin(name, values)
+		c.rounds.begin(name, id, values)
 	}
-	return c.shaped(ctx, ps, render.Source{Data: values})
+	return c.shaped(ctx, ps, render.Source{Data: maps.Clone(values)})
 }
 
 // adopted returns a source of values that the stores hold. The template has made them already; only its type, labels

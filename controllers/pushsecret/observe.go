@@ -54,7 +54,7 @@ func (c *Controller) observe(ctx context.Context, ps *esv1alpha1.PushSecret) (ob
 		Inputs:           inputs.Digest(),
 		SyncedInputs:     ps.Status.SyncedInputs,
 		ForceSync:        plan.ForceSync(ps),
-		HandledForceSync: ps.Status.LastHandledForceSync,
+		HandledForceSync: c.refreshed.Handled(ps, ps.Status.LastHandledForceSync),
 	}}, nil
 }
 

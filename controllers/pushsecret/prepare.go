@@ -18,6 +18,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 	"github.com/sluice-operator/sluice/internal/stores"
+	"github.com/sluice-operator/sluice/providers"
 )
 
 // templatePath is where a PushSecret has its template.
@@ -30,14 +31,40 @@ type target struct {
 	session *stores.Session
 	err     error // why the store cannot be used; session is nil then
 	places  []place
+	left    bool // some value was there already and was left
+	failed  bool // something could not be written
 }
 
 // place is one entry and what the store has there.
 type place struct {
 	render.Entry
 
+	at     string // the remote secret, as the store names it
 	exists bool
 	value  []byte
+	fields []string // what the last write to the remote secret held
+	done   bool     // the store holds the entry now, by this PushSecret
+}
+
+// pushed returns the entries that the store holds now, as the status lists them.
+func (t *target) pushed() map[string]esv1alpha1.PushSecretData {
+	entries := map[string]esv1alpha1.PushSecretData{}
+	for i := range t.places {
+		if t.places[i].done {
+			entries[t.places[i].ID()] = t.places[i].Data
+		}
+	}
+	return entries
+}
+
+// note records the outcome of a write at the places that it was for.
+func (t *target) note(write providers.Write, done bool) {
+	for i := range t.places {
+		p := &t.places[i]
+		if p.Data.Match.RemoteRef.RemoteKey == write.Key && string(p.Options()) == string(write.Options) {
+			p.done, p.fields = done, slices.Sorted(maps.Keys(write.Fields))
+		}
+	}
 }
 
 // prepare returns the values to push and where they go. A rotation takes new values from a generator; otherwise what
@@ -173,11 +200,11 @@ func (c *Controller) targets(ctx context.Context, ps *esv1alpha1.PushSecret, w o
 		if err != nil {
 			return nil, err
 		}
-		for _, e := range entries {
-			t.places = append(t.places, place{Entry: e})
-		}
 		if t.session, t.err = c.Stores.Open(ctx, ps.Namespace, store.SecretStoreRef); errors.Is(t.err, stores.ErrOtherClass) {
 			return nil, t.err
+		}
+		if err := t.locate(ctx, entries); err != nil {
+			return nil, err
 		}
 		all = append(all, t)
 	}
@@ -191,6 +218,32 @@ func (c *Controller) targets(ctx context.Context, ps *esv1alpha1.PushSecret, w o
 		}
 	}
 	return all, nil
+}
+
+// locate makes a place of each entry. Entries for one remote secret must agree in their metadata, and no two may have one
+// name in the status.
+func (t *target) locate(ctx context.Context, entries []render.Entry) error {
+	first := map[string]int{}
+	for i, e := range entries {
+		p := place{Entry: e, at: e.ID()}
+		if t.err == nil {
+			var err error
+			if p.at, err = t.session.Locate(ctx, e.Data.Match.RemoteRef.RemoteKey, e.Options()); err != nil {
+				t.err = fault.In(err, "remote ref %s", e.ID())
+			}
+		}
+		t.places = append(t.places, p)
+		for _, name := range []string{"at " + p.at, "id " + e.ID()} {
+			other, known := first[name]
+			if !known {
+				first[name] = i
+			} else if string(t.places[other].Options()) != string(e.Options()) {
+				return fault.New(fault.Invalid, "the entries for remote key %q differ in their metadata: one remote secret has one, "+
+					"and another namespace needs another property or a PushSecret of its own", e.Data.Match.RemoteRef.RemoteKey)
+			}
+		}
+	}
+	return nil
 }
 
 func chooses(ref *esv1alpha1.PushSecretStoreRef, store selected) (bool, error) {

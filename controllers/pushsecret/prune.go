@@ -2,6 +2,7 @@ package pushsecret
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -16,6 +17,7 @@ import (
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
+	"github.com/sluice-operator/sluice/internal/stores"
 	"github.com/sluice-operator/sluice/providers"
 )
 
@@ -45,7 +47,7 @@ func (c *Controller) finalize(ctx context.Context, ps *esv1alpha1.PushSecret) (c
 	}
 	if _, err := c.prune(ctx, ps, ps.Status.SyncedPushSecrets, nil); err != nil {
 		if c.Clock.Since(ps.DeletionTimestamp.Time) < cleanupPatience {
-			return ctrl.Result{}, err
+			return c.report(ctx, ps.DeepCopy(), ps, outcome{}, waiting(err))
 		}
 		c.Events.Eventf(ps, nil, corev1.EventTypeWarning, esv1alpha1.ReasonErrored, "Cleanup",
 			"given up after %s: %s", cleanupPatience, fault.Message(err))
@@ -57,22 +59,29 @@ func (c *Controller) finalize(ctx context.Context, ps *esv1alpha1.PushSecret) (c
 	)
 }
 
-// prune removes from the stores what synced lists and desired does not, and returns what is left.
+// waiting makes every failure one that is tried again soon: a deletion does not wait for a change.
+func waiting(err error) error {
+	return &fault.Error{Kind: fault.Unavailable, Message: fault.Message(err), Cause: err}
+}
+
+// prune removes from the stores what synced lists and nothing in wanted asks for, and returns what is left. A store in
+// which something failed keeps everything: what could not be written is still wanted.
 func (c *Controller) prune(
 	ctx context.Context,
 	ps *esv1alpha1.PushSecret,
-	synced, desired esv1alpha1.SyncedPushSecretsMap,
+	synced esv1alpha1.SyncedPushSecretsMap,
+	wanted map[string]*target,
 ) (esv1alpha1.SyncedPushSecretsMap, error) {
 	left := esv1alpha1.SyncedPushSecretsMap{}
 	var failures []error
 	for _, id := range slices.Sorted(maps.Keys(synced)) {
 		for _, entry := range slices.Sorted(maps.Keys(synced[id])) {
 			data := synced[id][entry]
-			if _, wanted := desired[id][entry]; !wanted {
-				err := c.remove(ctx, ps, id, data)
-				if err == nil {
-					continue
-				}
+			err := c.remove(ctx, ps, id, data, wanted[id])
+			if err == nil {
+				continue
+			}
+			if !errors.Is(err, errWanted) {
 				failures = append(failures, fault.In(err, "Failed to Delete Secrets from Provider: %s", entry))
 			}
 			if left[id] == nil {
@@ -84,23 +93,53 @@ func (c *Controller) prune(
 	return left, combined(failures)
 }
 
-// remove takes one entry out of its store. A store that does not exist any more has nothing to be removed from.
-func (c *Controller) remove(ctx context.Context, ps *esv1alpha1.PushSecret, storeID string, data esv1alpha1.PushSecretData) error {
+// errWanted says that an entry stays in its store.
+var errWanted = errors.New("the entry is still wanted")
+
+// remove takes one entry out of its store, but for what t still wants there; t is nil for a store that nothing is wanted in.
+// A store that does not exist any more has nothing to be removed from.
+func (c *Controller) remove(ctx context.Context, ps *esv1alpha1.PushSecret, storeID string, data esv1alpha1.PushSecretData, t *target) error {
+	if t != nil && t.failed {
+		return errWanted
+	}
+	session, err := c.reopen(ctx, ps, storeID)
+	if err != nil || session == nil {
+		return err
+	}
+	ref, options := data.Match.RemoteRef, render.Entry{Data: data}.Options()
+	removal := providers.Removal{Key: ref.RemoteKey, Owner: owner(ps), Options: options}
+	if ref.Property != "" {
+		removal.Fields = []string{ref.Property}
+	}
+	at, err := session.Locate(ctx, ref.RemoteKey, options)
+	if err != nil {
+		return err
+	}
+	if t != nil {
+		for i := range t.places {
+			p := &t.places[i]
+			if p.at != at {
+				continue
+			}
+			property := p.Data.Match.RemoteRef.Property
+			if property == ref.Property || (property == "" && p.fields == nil) {
+				return errWanted
+			}
+			removal.Keep = append(append(removal.Keep, property), p.fields...)
+		}
+	}
+	return session.Delete(ctx, removal)
+}
+
+// reopen opens a store that the status names; nil when it does not exist any more.
+func (c *Controller) reopen(ctx context.Context, ps *esv1alpha1.PushSecret, storeID string) (*stores.Session, error) {
 	kind, name, _ := strings.Cut(storeID, "/")
 	found, err := c.matching(ctx, ps.Namespace, &esv1alpha1.PushSecretStoreRef{Kind: kind, Name: name})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if found[0].GetUID() == "" {
-		return nil
+		return nil, nil //nolint:nilnil // no store is a value
 	}
-	session, err := c.Stores.Open(ctx, ps.Namespace, esv1.SecretStoreRef{Kind: kind, Name: name})
-	if err != nil {
-		return err
-	}
-	removal := providers.Removal{Key: data.Match.RemoteRef.RemoteKey, Owner: owner(ps), Options: render.Entry{Data: data}.Options()}
-	if property := data.Match.RemoteRef.Property; property != "" {
-		removal.Fields = []string{property}
-	}
-	return session.Delete(ctx, removal)
+	return c.Stores.Open(ctx, ps.Namespace, esv1.SecretStoreRef{Kind: kind, Name: name})
 }

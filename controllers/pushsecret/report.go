@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
@@ -50,6 +51,7 @@ func (c *Controller) report(ctx context.Context, before, ps *esv1alpha1.PushSecr
 	if err != nil {
 		return report.Retry(ctx, err, ps.Spec.RefreshIntervalOrDefault())
 	}
+	c.rounds.end(client.ObjectKeyFromObject(ps))
 	return ctrl.Result{RequeueAfter: out.next()}, nil
 }
 
@@ -73,7 +75,7 @@ func verdict(ps *esv1alpha1.PushSecret, out outcome, err error) (status metav1.C
 // record writes down what was pushed. The time alone is not worth a write each time.
 func (c *Controller) record(before, ps *esv1alpha1.PushSecret, out outcome) {
 	now := c.Clock.Now()
-	c.refreshed.Set(ps, now)
+	c.refreshed.Set(ps, now, out.facts.ForceSync)
 	ps.Status.LastHandledForceSync = out.facts.ForceSync
 	ps.Status.SyncedResourceVersion = out.facts.Version
 	ps.Status.SyncedInputs = out.facts.Inputs

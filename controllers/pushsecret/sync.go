@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"k8s.io/apimachinery/pkg/types"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -58,90 +57,68 @@ func (c *Controller) sync(ctx context.Context, ps *esv1alpha1.PushSecret) (outco
 		return out, nil
 	}
 	err = c.deliver(ctx, ps, w, &out)
-	if errors.Is(err, errSourceGone) && ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete &&
-		len(ps.Status.SyncedPushSecrets) > 0 {
+	if errors.Is(err, errSourceGone) && ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete && len(out.synced) > 0 {
 		out.sourceGone = true
 		out.synced, err = c.prune(ctx, ps, ps.Status.SyncedPushSecrets, nil)
 	}
 	return out, err
 }
 
-// deliver brings the source into every store, and takes away what is not wanted any more. It goes on after a failure,
-// so that one store that is out of reach does not keep the value from the others.
+// deliver brings the source into every store, and takes away what is not wanted any more. It goes on after a failure, so
+// that one store that is out of reach does not keep the value from the others; a store with a failure loses nothing.
 func (c *Controller) deliver(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, out *outcome) error {
 	source, targets, err := c.prepare(ctx, ps, w, out.decision.Rotate)
 	if err != nil {
 		return err
 	}
-	desired := esv1alpha1.SyncedPushSecretsMap{}
+	pushed := esv1alpha1.SyncedPushSecretsMap{}
+	wanted := map[string]*target{}
 	var failures []error
 	for _, t := range targets {
-		wanted := map[string]esv1alpha1.PushSecretData{}
-		for _, place := range t.places {
-			wanted[place.ID()] = place.Data
-		}
-		desired[t.id()] = wanted
-		left, err := c.push(ctx, ps, t, source, wanted)
-		out.unchanged = out.unchanged || left
+		err := c.push(ctx, ps, t, source)
 		failures = append(failures, err)
+		t.failed = err != nil
+		out.unchanged = out.unchanged || t.left
+		pushed[t.id()] = t.pushed()
+		wanted[t.id()] = t
 	}
-	out.synced = merged(ps.Status.SyncedPushSecrets, desired)
+	out.synced = merged(ps.Status.SyncedPushSecrets, pushed)
 	if ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete {
 		var err error
-		out.synced, err = c.prune(ctx, ps, out.synced, desired)
+		out.synced, err = c.prune(ctx, ps, out.synced, wanted)
 		failures = append(failures, err)
 	}
-	if err := combined(failures); err != nil {
-		return err
-	}
-	c.rounds.end(types.NamespacedName{Namespace: ps.Namespace, Name: ps.Name})
-	return nil
+	return combined(failures)
 }
 
-// push writes to one store, and reports whether values were left because they exist. What could not be written is taken
-// out of wanted.
-func (c *Controller) push(
-	ctx context.Context,
-	ps *esv1alpha1.PushSecret,
-	t *target,
-	source render.Source,
-	wanted map[string]esv1alpha1.PushSecretData,
-) (bool, error) {
+// push writes to one store, and notes at each place what became of it.
+func (c *Controller) push(ctx context.Context, ps *esv1alpha1.PushSecret, t *target, source render.Source) error {
 	if t.err != nil {
-		clear(wanted)
-		return false, t.err
+		return t.err
 	}
 	before := ps.Status.SyncedPushSecrets[t.id()]
 	var entries []render.Entry
-	left := false
-	for _, place := range t.places {
-		_, ours := before[place.ID()]
-		if place.exists && ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists {
-			left = true
-			if !ours {
-				delete(wanted, place.ID())
-			}
+	for i := range t.places {
+		p := &t.places[i]
+		if p.exists && ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists {
+			t.left = true
+			_, p.done = before[p.ID()]
 			continue
 		}
-		entries = append(entries, place.Entry)
+		entries = append(entries, p.Entry)
 	}
 	writes, err := render.Writes(entries, source, owner(ps), ps.Spec.UpdatePolicy == esv1alpha1.UpdateReplace)
 	if err != nil {
-		clear(wanted)
-		return left, fault.In(err, "set secret failed")
+		return fault.In(err, "set secret failed")
 	}
 	var failures []error
 	for _, write := range writes {
 		write.Pushed = pushedBefore(before, write)
-		if err := t.session.Push(ctx, write); err != nil {
-			maps.DeleteFunc(wanted, func(_ string, d esv1alpha1.PushSecretData) bool { return d.Match.RemoteRef.RemoteKey == write.Key })
-			failures = append(
-				failures,
-				fault.In(err, "set secret failed: could not write remote ref %s to target secretstore %s", write.Key, t.Name),
-			)
-		}
+		err := t.session.Push(ctx, write)
+		failures = append(failures, fault.In(err, "set secret failed: could not write remote ref %s to target secretstore %s", write.Key, t.Name))
+		t.note(write, err == nil)
 	}
-	return left, combined(failures)
+	return combined(failures)
 }
 
 // pushedBefore returns the fields of a write that the status says were pushed before. An entry for the whole source stands

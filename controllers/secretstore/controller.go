@@ -94,7 +94,10 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	started := c.Clock.Now()
 	object := c.empty()
 	if err := c.Client.Get(ctx, req.NamespacedName, object); err != nil {
-		c.Metrics.Forget(c.metric, req.Namespace, req.Name)
+		if client.IgnoreNotFound(err) == nil {
+			c.Stores.Forget(ctx, providers.Store{Kind: object.StoreKind(), Namespace: req.Namespace, Name: req.Name})
+			c.Metrics.Forget(c.metric, req.Namespace, req.Name)
+		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	before, ok := object.DeepCopyObject().(store)

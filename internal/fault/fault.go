@@ -3,7 +3,10 @@ package fault
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // Kind says what a failure means for what happens next: whether to retry, when, and what the user is told.
@@ -106,4 +109,18 @@ func RetryAfter(err error) time.Duration {
 		return e.RetryAfter
 	}
 	return 0
+}
+
+// Chain describes the causes of err for the log: their types, and what an API server said of its reason. Their texts may
+// quote values and are left out.
+func Chain(err error) string {
+	var links []string
+	for ; err != nil; err = errors.Unwrap(err) {
+		link := fmt.Sprintf("%T", err)
+		if status, ok := err.(interface{ Status() metav1.Status }); ok {
+			link += fmt.Sprintf(" (%d %s)", status.Status().Code, status.Status().Reason)
+		}
+		links = append(links, link)
+	}
+	return strings.Join(links, " <- ")
 }

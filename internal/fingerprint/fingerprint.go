@@ -21,6 +21,12 @@ const KeySize = 32
 // New returns a hasher with the given key, which is not changed afterwards.
 func New(key []byte) Hasher { return Hasher{key: key} }
 
+// KeyID names the key, and says nothing of it: fingerprints under different keys cannot be compared.
+func (h Hasher) KeyID() string { return h.Of(nil, "key")[:keyIDLength] }
+
+// keyIDLength is enough to tell the keys of one cluster apart.
+const keyIDLength = 8
+
 // Of returns the fingerprint of several maps of values and several texts. Equal content has an equal fingerprint, in
 // any order of the keys.
 func (h Hasher) Of(maps []map[string][]byte, texts ...string) string {

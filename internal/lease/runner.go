@@ -86,7 +86,8 @@ func (r *Runner) get(ctx context.Context, namespace string, ref esv1.GeneratorRe
 	case apierrors.IsNotFound(err):
 		return fault.New(fault.Invalid, "generator %s %q does not exist%s", ref.Kind, ref.Name, where)
 	case apierrors.IsForbidden(err):
-		return fault.Wrap(fault.Denied, err, "the operator may not get generator %s %q%s: grant it the verb \"get\" on that kind", ref.Kind, ref.Name, where)
+		return fault.Wrap(fault.Denied, err, "the operator may not get generator %s %q%s: grant it the verb \"get\" on that kind",
+			ref.Kind, ref.Name, where)
 	default:
 		return fault.Wrap(fault.Unavailable, err, "generator %s %q%s could not be read", ref.Kind, ref.Name, where)
 	}

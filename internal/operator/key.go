@@ -20,17 +20,21 @@ const (
 	keyField  = "key"
 )
 
-// hasher returns a hasher with the key that is kept in the cluster, which is made at the first start. Where it can be
-// neither read nor made, a key for this process is used: the next process will then read every source once, and changes
-// no value by it.
-func hasher(ctx context.Context, c client.Client, namespace string) fingerprint.Hasher {
+// hasher returns a hasher with the key that is kept in the cluster, which is made at the first start. Where the operator has
+// no namespace, or no right to the key, a key for this process is used: the next process cannot tell then what this one
+// delivered, and reads every source once. Any other failure is an error, so that no key takes the place of one that is there.
+func hasher(ctx context.Context, c client.Client, namespace string) (fingerprint.Hasher, error) {
 	key, err := storedKey(ctx, c, namespace)
-	if err != nil {
+	switch {
+	case apierrors.IsNotFound(err), apierrors.IsForbidden(err):
 		logf.FromContext(ctx).Info("using a key of fingerprints that ends with this process",
 			"namespace", namespace, "secret", keySecret, "reason", err.Error())
-		key = newKey()
+		return fingerprint.New(newKey()), nil
+	case err != nil:
+		return fingerprint.Hasher{}, err
+	default:
+		return fingerprint.New(key), nil
 	}
-	return fingerprint.New(key)
 }
 
 func storedKey(ctx context.Context, c client.Client, namespace string) ([]byte, error) {

@@ -14,9 +14,9 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/sluice-operator/sluice/apis"
@@ -80,12 +80,14 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 func managerOptions(scheme *runtime.Scheme, o Options) ctrl.Options {
 	e := o.LeaderElection
 	readYourWrites := true
+	_, alone := o.metrics()
 	return ctrl.Options{
 		Scheme: scheme,
 		Cache:  mainCache(o.Namespace),
 		// A controller that reads its own write back from a stale cache would do its work twice, and a generator must
 		// not run twice.
 		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &readYourWrites}},
+		Controller:                    ctrlconfig.Controller{SkipNameValidation: new(!alone)},
 		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddr},
 		HealthProbeBindAddress:        o.LiveAddr,
 		LeaderElection:                e.Enabled,
@@ -109,7 +111,8 @@ func dependencies(
 	if err != nil {
 		return controllers.Deps{}, err
 	}
-	measured, err := metrics.New(runtimemetrics.Registry)
+	registry, _ := o.metrics()
+	measured, err := metrics.New(registry)
 	if err != nil {
 		return controllers.Deps{}, err
 	}
@@ -129,11 +132,15 @@ func dependencies(
 	if err != nil {
 		return controllers.Deps{}, fmt.Errorf("make the client: %w", err)
 	}
+	hashing, err := hasher(ctx, direct, o.OperatorNamespace)
+	if err != nil {
+		return controllers.Deps{}, err
+	}
 	return controllers.Deps{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Notices: noticed,
 		Recorder: func(source string) events.EventRecorder { return mgr.GetEventRecorder(source) },
 		Stores:   pool, Generators: runner,
-		Engine: o.engine(), Hasher: hasher(ctx, direct, o.OperatorNamespace), Metrics: measured, Clock: clock.RealClock{},
+		Engine: o.engine(), Hasher: hashing, Metrics: measured, Clock: clock.RealClock{},
 		Concurrency: o.Concurrency, StoreInterval: o.StoreInterval, FloodGate: o.FloodGate, NeverCopied: o.neverCopied(),
 		CheckStores: o.Stores, CheckClusterStores: o.ClusterStores, PushSecrets: o.PushSecrets,
 	}, nil

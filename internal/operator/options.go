@@ -6,6 +6,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	runtimemetrics "sigs.k8s.io/controller-runtime/pkg/metrics"
+
 	"github.com/sluice-operator/sluice/internal/stores"
 	"github.com/sluice-operator/sluice/templates"
 )
@@ -28,6 +31,9 @@ type Options struct {
 	LeftDelimiter         string
 	RightDelimiter        string
 	NeverCopied           string
+
+	// registry is where metrics are registered; nil for that of the process. It lets several operators run in one process.
+	registry prometheus.Registerer
 }
 
 // LeaderElection says whether one of several replicas works at a time, and how fast another one takes over.
@@ -92,6 +98,14 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 // engine returns the template engine that the options describe.
 func (o *Options) engine() *templates.Engine {
 	return templates.New(templates.WithDelimiters(o.LeftDelimiter, o.RightDelimiter))
+}
+
+// metrics returns where metrics are registered, and whether the operator has the process for itself.
+func (o *Options) metrics() (registry prometheus.Registerer, alone bool) {
+	if o.registry != nil {
+		return o.registry, false
+	}
+	return runtimemetrics.Registry, true
 }
 
 func (o *Options) neverCopied() []string {

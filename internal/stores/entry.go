@@ -112,8 +112,8 @@ func (p *Pool) sweep(ctx context.Context, opened key, now time.Time) {
 	}
 }
 
-// evictStore evicts all clients of one store.
-func (p *Pool) evictStore(ctx context.Context, store providers.Store) {
+// Forget evicts all clients of one store.
+func (p *Pool) Forget(ctx context.Context, store providers.Store) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for k, e := range p.entries {

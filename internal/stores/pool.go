@@ -115,7 +115,7 @@ func (p *Pool) OpenStore(ctx context.Context, store esv1.GenericStore) (*Session
 	if !p.serves(store) {
 		return nil, ErrOtherClass
 	}
-	p.evictStore(ctx, nameOf(store))
+	p.Forget(ctx, nameOf(store))
 	return p.session(ctx, store, "")
 }
 

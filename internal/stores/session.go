@@ -80,6 +80,18 @@ func (s *Session) Delete(ctx context.Context, r providers.Removal) error {
 	})
 }
 
+// Locate names the place that a Push of this key with these options goes to. Two pushes to one place have the same name.
+func (s *Session) Locate(ctx context.Context, key string, options json.RawMessage) (place string, err error) {
+	place = key
+	err = s.call(ctx, func(_ context.Context, c providers.Client) error {
+		if locator, ok := c.(providers.Locator); ok {
+			place, err = locator.Locate(key, options)
+		}
+		return err
+	})
+	return place, err
+}
+
 // Read returns what a Push of the same key, property and options would change: the value of one field, or all of the
 // secret when property is empty. It is read anew each time. Property is a name here and never a path.
 func (s *Session) Read(ctx context.Context, key, property string, options json.RawMessage) ([]byte, error) {

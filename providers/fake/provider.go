@@ -85,6 +85,9 @@ func (c *client) Get(ctx context.Context, ref providers.Ref) (providers.Secret, 
 	return providers.Secret{}, fault.New(fault.NotFound, "key %q does not exist in the fake store", ref.Key)
 }
 
+// Locate implements providers.Locator; a fake store has no options.
+func (*client) Locate(key string, _ json.RawMessage) (string, error) { return key, nil }
+
 // GetAt implements providers.Locator; a fake store has no options.
 func (c *client) GetAt(ctx context.Context, ref providers.Ref, _ json.RawMessage) (providers.Secret, error) {
 	return c.Get(ctx, ref)

@@ -95,7 +95,7 @@ func (m *memory) remove(r providers.Removal) {
 	defer m.mu.Unlock()
 	s := m.secrets[r.Key]
 	for name := range s {
-		if r.Fields == nil || slices.Contains(r.Fields, name) {
+		if r.Removes(name) {
 			s.leave(name, r.Owner, false)
 		}
 	}

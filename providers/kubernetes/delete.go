@@ -3,7 +3,6 @@ package kubernetes
 import (
 	"context"
 	"maps"
-	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -55,7 +54,7 @@ func (c *client) remove(ctx context.Context, at target, r providers.Removal) err
 func reduced(live *corev1.Secret, own content, r providers.Removal) content {
 	rest := own
 	rest.data = maps.Clone(own.data)
-	maps.DeleteFunc(rest.data, func(name string, _ []byte) bool { return r.Fields == nil || slices.Contains(r.Fields, name) })
+	maps.DeleteFunc(rest.data, func(name string, _ []byte) bool { return r.Removes(name) })
 	if len(rest.data) > 0 {
 		return rest
 	}

@@ -97,7 +97,7 @@ func explainNotFound(err error, status metav1.Status, op operation) error {
 	case kind == op.resource && op.name != "":
 		return fault.Wrap(fault.NotFound, err, "secret %q does not exist in namespace %q", op.name, op.namespace)
 	case kind == "namespaces":
-		return fault.Wrap(fault.Invalid, err, "%s: the namespace does not exist", op)
+		return fault.Wrap(fault.Unavailable, err, "%s: the namespace does not exist", op)
 	default:
 		return fault.Wrap(fault.Unavailable, err, "%s: the server does not know this part of the Kubernetes API", op)
 	}

@@ -50,7 +50,7 @@ func TestExplain(t *testing.T) {
 		},
 		{
 			"absent namespace", apierrors.NewNotFound(schema.GroupResource{Resource: "namespaces"}, "ns"),
-			fault.Invalid, "the namespace does not exist",
+			fault.Unavailable, "the namespace does not exist",
 		},
 		{"bad credentials", apierrors.NewUnauthorized("s3cr3t"), fault.Denied, "refuses the store's credentials"},
 		{"a proxy refuses", foreign(403), fault.Denied, "https://api refuses the store's credentials with status 403"},

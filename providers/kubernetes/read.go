@@ -22,6 +22,16 @@ func (c *client) Get(ctx context.Context, ref providers.Ref) (providers.Secret, 
 	return c.GetAt(ctx, ref, nil)
 }
 
+// Locate implements providers.Locator.
+func (c *client) Locate(key string, options json.RawMessage) (string, error) {
+	meta, err := parseMetadata(options, c.store)
+	if err != nil {
+		return "", err
+	}
+	at, err := c.target(key, meta.RemoteNamespace)
+	return at.String(), err
+}
+
 // GetAt implements providers.Locator: options may name another namespace.
 func (c *client) GetAt(ctx context.Context, ref providers.Ref, options json.RawMessage) (providers.Secret, error) {
 	meta, err := parseMetadata(options, c.store)

@@ -68,6 +68,9 @@ func (m *Memory) Get(ctx context.Context, ref providers.Ref) (providers.Secret, 
 	return r.secret(), nil
 }
 
+// Locate implements providers.Locator; options change nothing.
+func (*Memory) Locate(key string, _ json.RawMessage) (string, error) { return key, nil }
+
 // GetAt implements providers.Locator; options change nothing.
 func (m *Memory) GetAt(ctx context.Context, ref providers.Ref, _ json.RawMessage) (providers.Secret, error) {
 	return m.Get(ctx, ref)

@@ -120,7 +120,7 @@ func (r *record) describe(w providers.Write) (changed bool) {
 
 func (r *record) remove(removal providers.Removal) (changed bool) {
 	for name := range r.fields {
-		if removal.Fields == nil || slices.Contains(removal.Fields, name) {
+		if removal.Removes(name) {
 			changed = r.drop(name, removal.Owner, false) || changed
 		}
 	}

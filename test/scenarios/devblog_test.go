@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"strings"
 	"time"
@@ -16,6 +17,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	"github.com/sluice-operator/sluice/test/env"
 )
 
 const (
@@ -95,26 +97,28 @@ var _ = Describe("the first user's manifest", Label("devblog"), Ordered, func() 
 	})
 
 	It("writes nothing when every object is labelled and annotated", func(ctx context.Context) {
-		before := pushVersion(ctx)
-		kubectl(ctx, "annotate", "--overwrite", "-f", world.Path(devblog), "argocd.argoproj.io/tracking-id=demo:x", "note=y")
-		kubectl(ctx, "label", "--overwrite", "-f", world.Path(devblog), "team=blue")
-		// The PushSecret is pushed again for its labels, which says that the operator has seen the change.
-		Eventually(func() string { return pushVersion(ctx) }).ShouldNot(Equal(before))
-		expectSettled(ctx)
-		now := hold(ctx)
-		Expect(now.versions()).To(Equal(first.versions()))
+		for _, change := range [][]string{{"annotate", "argocd.argoproj.io/tracking-id=demo:x", "note=y"}, {"label", "team=blue"}} {
+			before := seen(ctx)
+			kubectl(ctx, append(change, "--overwrite", "-f", world.Path(devblog))...)
+			for place, state := range before {
+				Eventually(func() string { return seen(ctx)[place] }).ShouldNot(Equal(state), "the operator looks at %s", place)
+			}
+			expectSettled(ctx)
+			Expect(hold(ctx).versions()).To(Equal(first.versions()))
+		}
 	})
 
 	It("keeps the password when the operator is stopped, or killed, and started again", func(ctx context.Context) {
-		for _, end := range []func() error{operator.Stop, operator.Kill} {
-			Expect(end()).To(Succeed())
-			var err error
-			operator, err = world.StartOperator(ctx)
-			Expect(err).NotTo(HaveOccurred())
-			// What is labelled now is seen by the new process.
-			before := pushVersion(ctx)
+		for _, end := range []func(*env.Process) error{(*env.Process).Stop, (*env.Process).Kill} {
+			Expect(end(operator)).To(Succeed())
+			startOperator(ctx)
+			for _, place := range []string{consumer, secondConsumer} {
+				Eventually(func() string { return seen(ctx)[place] }).ShouldNot(BeEmpty(), "the new process looks at %s", place)
+			}
+			// What is annotated now is seen by the new process.
+			before := seen(ctx)[pushName]
 			kubectl(ctx, "annotate", "--overwrite", "pushsecret", "-n", storage, pushName, "note="+before)
-			Eventually(func() string { return pushVersion(ctx) }).ShouldNot(Equal(before))
+			Eventually(func() string { return seen(ctx)[pushName] }).ShouldNot(Equal(before))
 			Expect(hold(ctx).versions()).To(Equal(first.versions()))
 		}
 	})
@@ -127,11 +131,9 @@ var _ = Describe("the first user's manifest", Label("devblog"), Ordered, func() 
 	})
 
 	It("keeps the password when the status of every object is lost", func(ctx context.Context) {
-		kubectl(ctx, "patch", "pushsecret", "-n", storage, pushName, "--subresource=status", "--type=merge", "-p",
-			`{"status":{"conditions":null,"refreshTime":null,"syncedResourceVersion":null,"syncedPushSecrets":null}}`)
+		kubectl(ctx, "patch", "pushsecret", "-n", storage, pushName, "--subresource=status", "--type=merge", "-p", `{"status":null}`)
 		for _, name := range []string{consumer, secondConsumer} {
-			kubectl(ctx, "patch", "externalsecret", "-n", appNamespace, name, "--subresource=status", "--type=merge", "-p",
-				`{"status":{"conditions":null,"refreshTime":null,"syncedResourceVersion":null,"binding":null}}`)
+			kubectl(ctx, "patch", "externalsecret", "-n", appNamespace, name, "--subresource=status", "--type=merge", "-p", `{"status":null}`)
 		}
 		// A status alone wakes nobody: a label does.
 		kubectl(ctx, "label", "--overwrite", "-f", world.Path(devblog), "team=green")
@@ -158,12 +160,21 @@ var _ = Describe("the first user's manifest", Label("devblog"), Ordered, func() 
 	})
 })
 
-// pushVersion is the state of the PushSecret that was last pushed.
-func pushVersion(ctx context.Context) string {
+// seen tells by name whether the operator has looked at an object: the result for it changes. For the PushSecret that is the
+// state that was last pushed, for an ExternalSecret how many nanoseconds the running process last took for it; empty means never.
+func seen(ctx context.Context) map[string]string {
 	GinkgoHelper()
 	var ps esv1alpha1.PushSecret
 	Expect(world.Client.Get(ctx, types.NamespacedName{Namespace: storage, Name: pushName}, &ps)).To(Succeed())
-	return ps.Status.SyncedResourceVersion
+	metrics, err := get(ctx, "http://"+metricsAddress+"/metrics")
+	Expect(err).NotTo(HaveOccurred())
+	states := map[string]string{pushName: ps.Status.SyncedResourceVersion}
+	for _, name := range []string{consumer, secondConsumer} {
+		series := fmt.Sprintf("externalsecret_reconcile_duration{name=%q,namespace=%q} ", name, appNamespace)
+		_, after, _ := strings.Cut(metrics, series)
+		states[name], _, _ = strings.Cut(after, "\n")
+	}
+	return states
 }
 
 func countOf(text, set string) int {

@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"context"
+	"net"
 	"testing"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 var (
 	world    *story.World
 	operator *env.Process
+	// metricsAddress is where the operator serves its metrics.
+	metricsAddress string
 )
 
 func TestScenarios(t *testing.T) {
@@ -30,15 +33,25 @@ var _ = BeforeSuite(func(ctx context.Context) {
 	world, err = story.Start(ctx, "", GinkgoWriter)
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(func() { Expect(world.Stop()).To(Succeed()) })
-	operator, err = world.StartOperator(ctx)
+	ports, err := env.FreePorts(ctx, 1)
 	Expect(err).NotTo(HaveOccurred())
+	metricsAddress = net.JoinHostPort("127.0.0.1", ports[0])
+	startOperator(ctx)
 	DeferCleanup(func() { Expect(operator.Kill()).To(Succeed()) })
 	Expect(world.Apply(ctx, "config/demo/00-namespaces.yaml")).To(Succeed())
 })
 
+func startOperator(ctx context.Context) {
+	GinkgoHelper()
+	var err error
+	operator, err = world.StartOperator(ctx, "--metrics-addr", metricsAddress)
+	Expect(err).NotTo(HaveOccurred())
+}
+
 var _ = AfterEach(func() {
 	if CurrentSpecReport().Failed() && operator != nil {
 		log, err := operator.Log()
-		AddReportEntry("operator log", log[max(0, len(log)-20000):], err)
+		Expect(err).NotTo(HaveOccurred())
+		AddReportEntry("operator log", log[max(0, len(log)-20000):])
 	}
 })

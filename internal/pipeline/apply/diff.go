@@ -41,8 +41,8 @@ type Change struct {
 	Create bool
 	// Remove are keys of other owners that have to go; Lost are those of them that the target had before it was taken over.
 	Remove, Lost []string
-	// Retained says that the target keeps what it has because the sources are gone.
-	Retained bool
+	// Retained says that the target keeps what it has because the sources are gone, Absent that there is none for that reason.
+	Retained, Absent bool
 }
 
 // Wish is what an ExternalSecret wants.
@@ -115,10 +115,13 @@ func emptied(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Se
 			return Change{}, true, fault.New(fault.Invalid,
 				"deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner")
 		}
-		if target == nil || !metav1.IsControlledBy(target, w.Owner) {
+		if target == nil {
+			return Change{Action: Keep, Absent: true}, true, nil
+		}
+		if !metav1.IsControlledBy(target, w.Owner) {
 			return Change{Action: Keep}, true, nil
 		}
-		return Change{Action: Delete}, true, nil
+		return Change{Action: Delete, Absent: true}, true, nil
 	case esv1.DeleteRetain:
 		return Change{Action: Keep, Retained: true}, true, nil
 	default:
@@ -165,7 +168,9 @@ func marked(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Sec
 		d.Labels[esv1.LabelCreatedBy] = CreatedBy(w.Owner.Namespace, w.Owner.Name)
 	}
 	delete(d.Annotations, HashAnnotation(w.Owner)) // a copy of it would be part of the fingerprint
-	d.Annotations[HashAnnotation(w.Owner)] = hashOf(w.Hasher, d) + "." + w.InputHash
+	d.Annotations[HashAnnotation(w.Owner)] = stamp{w.Hasher.KeyID(), hashOf(w.Hasher, w.Owner, d), w.InputHash}.String()
+	// What is immutable cannot be made mutable again.
+	d.Immutable = w.Owner.Spec.Target.Immutable || (target != nil && ptrTrue(target.Immutable))
 	if d.Type == "" {
 		d.Type = corev1.SecretTypeOpaque
 		if target != nil {
@@ -226,7 +231,7 @@ func matches(target *corev1.Secret, owner *esv1.ExternalSecret, policy esv1.Exte
 		slices.Equal(ownership.Keys(applied, "data"), slices.Sorted(maps.Keys(d.Data))) &&
 		slices.Equal(ownership.Keys(applied, "metadata", "labels"), slices.Sorted(maps.Keys(d.Labels))) &&
 		slices.Equal(ownership.Keys(applied, "metadata", "annotations"), slices.Sorted(maps.Keys(d.Annotations))) &&
-		ptrTrue(target.Immutable) == owner.Spec.Target.Immutable &&
+		ptrTrue(target.Immutable) == d.Immutable &&
 		(policy != esv1.CreateOwner || metav1.IsControlledBy(target, owner)) &&
 		!slices.ContainsFunc(d.Finalizers, func(f string) bool { return !slices.Contains(target.Finalizers, f) })
 	return same, nil

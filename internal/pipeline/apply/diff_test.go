@@ -1,6 +1,7 @@
 package apply_test
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -12,18 +13,21 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/apply"
+	"github.com/sluice-operator/sluice/internal/pipeline/render"
 )
 
 // decisions is everything that Diff decides. The target is in one of these states: missing; there, made by nobody known
 // (foreign); as it was delivered (settled); changed since (edited); controlled by another ExternalSecret (theirs) or by
 // a Deployment (deployed); immutable with another value (frozen); of another type than the template says (typed).
-// "retain" is keep, and said.
+// "retain" and "absent" are keep, and said.
+//
+//nolint:dupword // a table says the same word often
 const decisions = `
 creation      deletion sources  missing foreign settled edited theirs   deployed frozen  typed
 Owner         Retain   there    create  write   keep    write  Conflict Conflict Invalid Invalid
 Owner         Retain   gone     retain  retain  retain  retain retain   retain   retain  retain
 Owner         Delete   there    create  write   keep    write  Conflict Conflict Invalid Invalid
-Owner         Delete   gone     keep    keep    delete  delete keep     keep     keep    keep
+Owner         Delete   gone     absent  keep    delete  delete keep     keep     keep    keep
 Owner         Merge    there    create  write   keep    write  Conflict Conflict Invalid Invalid
 Owner         Merge    gone     create  write   write   write  Conflict Conflict Invalid Invalid
 Orphan        Retain   there    create  write   keep    write  Conflict Conflict Invalid Invalid
@@ -115,6 +119,8 @@ func word(c apply.Change, err error) string {
 		return fault.KindOf(err).String()
 	case c.Retained && c.Action == apply.Keep:
 		return "retain"
+	case c.Absent && c.Action == apply.Keep:
+		return "absent"
 	case c.Create && c.Action == apply.Write:
 		return "create"
 	default:
@@ -223,7 +229,7 @@ func TestDiffNoticesEveryDifference(t *testing.T) {
 		{"no owner any more", func(s *corev1.Secret) { s.OwnerReferences = nil }, apply.Write},
 		{"nothing is managed any more", func(s *corev1.Secret) { s.ManagedFields = nil }, apply.Write},
 		{"managed by another", func(s *corev1.Secret) { s.ManagedFields[0].Manager = "kubectl" }, apply.Write},
-		{"immutable though nobody asked", func(s *corev1.Secret) { s.Immutable = new(true) }, apply.Write},
+		{"immutable though nobody asked, which cannot be taken back", func(s *corev1.Secret) { s.Immutable = new(true) }, apply.Keep},
 	}
 	for _, tc := range cases {
 		t.Run(tc.reason, func(t *testing.T) {
@@ -235,6 +241,31 @@ func TestDiffNoticesEveryDifference(t *testing.T) {
 			change, err := apply.Diff(w, target)
 			if err != nil || change.Action != tc.want {
 				t.Errorf("action = %d, err = %v; want %d", change.Action, err, tc.want)
+			}
+		})
+	}
+}
+
+// TestDiffTakesEveryFieldAsItsOwn covers values that are right but that somebody else has written.
+func TestDiffTakesEveryFieldAsItsOwn(t *testing.T) {
+	cases := []struct {
+		reason string
+		lose   func(*render.Desired)
+	}{
+		{"a value", func(d *render.Desired) { d.Data = nil }},
+		{"a label", func(d *render.Desired) { delete(d.Labels, "team") }},
+		{"an annotation", func(d *render.Desired) { delete(d.Annotations, "note") }},
+	}
+	for _, tc := range cases {
+		t.Run(tc.reason, func(t *testing.T) {
+			owner := asking(esv1.CreateOwner, "")
+			w := wish(owner, map[string]string{"password": "new"})
+			target := applied(t, owner, w, nil)
+			left := render.Desired{Data: target.Data, Labels: maps.Clone(target.Labels), Annotations: maps.Clone(target.Annotations)}
+			tc.lose(&left)
+			target.ManagedFields = []metav1.ManagedFieldsEntry{managed(t, owner, left)}
+			if change, err := apply.Diff(w, target); err != nil || change.Action != apply.Write {
+				t.Errorf("action = %d, err = %v; want a write", change.Action, err)
 			}
 		})
 	}
@@ -291,7 +322,7 @@ func TestDiffRefusals(t *testing.T) {
 			"managed fields that nobody can read", func(_ *apply.Wish, s *corev1.Secret) {
 				s.ManagedFields = []metav1.ManagedFieldsEntry{{
 					Manager: apply.FieldManager("app"), Operation: metav1.ManagedFieldsOperationApply,
-					FieldsV1: &metav1.FieldsV1{Raw: []byte(`{"f:data":`)},
+					FieldsV1: metav1.NewFieldsV1(`{"f:data":`),
 				}}
 			}, fault.Unknown, "managed fields",
 		},

@@ -29,8 +29,21 @@ func HashAnnotation(owner *esv1.ExternalSecret) string {
 	if owns(owner.Spec.Target.CreationPolicyOrDefault()) {
 		return esv1.AnnotationDataHash
 	}
-	if len(owner.Name) <= maxReadableName {
-		return hashPrefix + owner.Name
+	return hashPrefix + part(owner.Name)
+}
+
+// generatedPrefix precedes the name of an ExternalSecret that takes values from generators.
+const generatedPrefix = "generated.sluice.dev/"
+
+// GeneratedAnnotation returns the annotation in which it stands under which keys of the target generated values are found.
+func GeneratedAnnotation(owner *esv1.ExternalSecret) string {
+	return generatedPrefix + part(owner.Name)
+}
+
+// part returns a name as the part of an annotation after the slash.
+func part(name string) string {
+	if len(name) <= maxReadableName {
+		return name
 	}
-	return hashPrefix + plan.Digest(owner.Name)
+	return plan.Digest(name)
 }

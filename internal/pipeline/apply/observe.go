@@ -21,6 +21,8 @@ type Observed struct {
 	Delivered bool
 	// InputHash is the fingerprint of what the target was rendered from; empty when it is not known.
 	InputHash string
+	// Data is the part of the target's data that owner is answerable for.
+	Data map[string][]byte
 }
 
 // Observe judges the target as it is, nil when there is none. A target that somebody changed since owner wrote it has
@@ -37,11 +39,15 @@ func Observe(owner *esv1.ExternalSecret, target *corev1.Secret, hasher fingerpri
 	if err != nil {
 		return Observed{}, err
 	}
-	recorded, inputs := splitHashes(target.Annotations[HashAnnotation(owner)])
-	o := Observed{State: plan.TargetDrifted, Delivered: recorded != ""}
+	part := owned(owner, target, applied)
+	recorded := splitStamp(target.Annotations[HashAnnotation(owner)])
+	o := Observed{State: plan.TargetDrifted, Delivered: recorded.keyID != "", Data: part.Data}
 	managed := target.Labels[esv1.LabelManaged] == esv1.LabelManagedValue
-	if managed && recorded == hashOf(hasher, owned(owner, target, applied)) {
-		o.State, o.InputHash = plan.TargetIntact, inputs
+	switch {
+	case o.Delivered && recorded.keyID != hasher.KeyID():
+		o.State = plan.TargetUnknown
+	case managed && recorded.target == hashOf(hasher, owner, part):
+		o.State, o.InputHash = plan.TargetIntact, recorded.inputs
 	}
 	if policy == esv1.CreateOrphan && o.Delivered {
 		o.State = plan.TargetIntact
@@ -73,7 +79,9 @@ func subset[V any](m map[string]V, keys []string) map[string]V {
 	return part
 }
 
-func hashOf(h fingerprint.Hasher, part render.Desired) string {
+// hashOf is the fingerprint of what owner is answerable for. It is bound to the target, so that equal values in two
+// Secrets do not look alike.
+func hashOf(h fingerprint.Hasher, owner *esv1.ExternalSecret, part render.Desired) string {
 	described := map[string][]byte{}
 	for key, value := range part.Labels {
 		described["label "+key] = []byte(value)
@@ -81,10 +89,18 @@ func hashOf(h fingerprint.Hasher, part render.Desired) string {
 	for key, value := range part.Annotations {
 		described["annotation "+key] = []byte(value)
 	}
-	return h.Of([]map[string][]byte{part.Data, described})
+	return h.Of([]map[string][]byte{part.Data, described}, owner.Namespace, owner.TargetName())
 }
 
-func splitHashes(annotation string) (target, inputs string) {
-	target, inputs, _ = strings.Cut(annotation, ".")
-	return target, inputs
+// stamp is what the annotation holds: which key the fingerprints were made with, that of the target, and that of what it was
+// rendered from.
+type stamp struct{ keyID, target, inputs string }
+
+func (s stamp) String() string { return strings.Join([]string{s.keyID, s.target, s.inputs}, ".") }
+
+// splitStamp reads an annotation. What the reference implementation writes there is a fingerprint under no key that we know.
+func splitStamp(annotation string) stamp {
+	keyID, rest, _ := strings.Cut(annotation, ".")
+	target, inputs, _ := strings.Cut(rest, ".")
+	return stamp{keyID: keyID, target: target, inputs: inputs}
 }

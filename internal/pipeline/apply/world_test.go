@@ -106,7 +106,7 @@ func managed(t *testing.T, owner *esv1.ExternalSecret, d render.Desired) metav1.
 	}
 	return metav1.ManagedFieldsEntry{
 		Manager: apply.FieldManager(owner.Name), Operation: metav1.ManagedFieldsOperationApply,
-		FieldsV1: &metav1.FieldsV1{Raw: fields},
+		FieldsV1: metav1.NewFieldsV1(string(fields)),
 	}
 }
 

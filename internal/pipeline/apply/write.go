@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -29,14 +30,46 @@ func Do(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target
 		err := c.Delete(ctx, target, client.Preconditions{UID: &target.UID})
 		return writeError(client.IgnoreNotFound(err), "delete", target.Namespace, target.Name)
 	case Write:
-		config := configuration(owner, change.Desired)
-		err := c.Apply(ctx, config, client.FieldOwner(FieldManager(owner.Name)), client.ForceOwnership)
-		if err != nil || len(change.Remove) == 0 {
-			return writeError(err, "patch", owner.Namespace, owner.TargetName())
+		if err := write(ctx, c, owner, change.Desired); err != nil || len(change.Remove) == 0 {
+			return err
 		}
 		return removeKeys(ctx, c, owner, change.Remove)
 	}
 	return nil
+}
+
+// write applies d. Where the target is shared, a field of another ExternalSecret is not taken from it.
+func write(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, d render.Desired) error {
+	config, manager := configuration(owner, d), client.FieldOwner(FieldManager(owner.Name))
+	if !owns(owner.Spec.Target.CreationPolicyOrDefault()) {
+		err := c.Apply(ctx, config, manager)
+		if !apierrors.IsConflict(err) {
+			return writeError(err, "patch", owner.Namespace, owner.TargetName())
+		}
+		if field, other := rival(err); other != "" {
+			return fault.Wrap(fault.Conflict, err, "%s of secret %q belongs to another ExternalSecret, with another value (field manager %q)",
+				field, owner.TargetName(), other)
+		}
+	}
+	return writeError(c.Apply(ctx, config, manager, client.ForceOwnership), "patch", owner.Namespace, owner.TargetName())
+}
+
+// managerInConflict finds the field manager in what the API server says of a conflict.
+var managerInConflict = regexp.MustCompile(`conflict with "([^"]+)"`)
+
+// rival returns a field that another ExternalSecret applies, and that ExternalSecret's field manager; nothing when there is none.
+func rival(err error) (field, manager string) {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return "", ""
+	}
+	for _, cause := range status.Status().Details.Causes {
+		found := managerInConflict.FindStringSubmatch(cause.Message)
+		if cause.Type == metav1.CauseTypeFieldManagerConflict && found != nil && strings.HasPrefix(found[1], esv1.FieldManagerPrefix) {
+			return strings.TrimPrefix(cause.Field, "."), found[1]
+		}
+	}
+	return "", ""
 }
 
 func configuration(owner *esv1.ExternalSecret, d render.Desired) *corev1ac.SecretApplyConfiguration {
@@ -47,7 +80,7 @@ func configuration(owner *esv1.ExternalSecret, d render.Desired) *corev1ac.Secre
 			WithAPIVersion(esv1.GroupVersion().String()).WithKind(esv1.KindExternalSecret).
 			WithName(owner.Name).WithUID(owner.UID).WithController(true).WithBlockOwnerDeletion(true))
 	}
-	if owner.Spec.Target.Immutable {
+	if d.Immutable {
 		config.WithImmutable(true)
 	}
 	return config
@@ -116,6 +149,8 @@ func writeError(err error, verb, namespace, name string) error {
 	}
 }
 
+var inBrackets = regexp.MustCompile(`\[[^\]]*\]`)
+
 // refusal lists the fields that the API server finds wrong, and how; the values that its own text quotes are left out.
 func refusal(err error) string {
 	var status apierrors.APIStatus
@@ -124,7 +159,8 @@ func refusal(err error) string {
 	}
 	fields := make([]string, 0, len(status.Status().Details.Causes))
 	for _, cause := range status.Status().Details.Causes {
-		fields = append(fields, cause.Field+" ("+string(cause.Type)+")")
+		// A key in brackets may have come out of a template.
+		fields = append(fields, inBrackets.ReplaceAllString(cause.Field, "[…]")+" ("+string(cause.Type)+")")
 	}
 	return strings.Join(fields, ", ")
 }

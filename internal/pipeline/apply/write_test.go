@@ -89,6 +89,55 @@ func TestWriteThenKeep(t *testing.T) {
 	}
 }
 
+// TestDoOnASharedTarget has each attempt but a forced one refused, as the API server does when a field has another manager.
+func TestDoOnASharedTarget(t *testing.T) {
+	refusal := func(manager string) error {
+		return apierrors.NewApplyConflict([]metav1.StatusCause{{
+			Type: metav1.CauseTypeFieldManagerConflict, Field: ".data.password",
+			Message: `conflict with "` + manager + `" using v1`,
+		}}, "Apply failed with 1 conflict")
+	}
+	cases := []struct {
+		reason   string
+		policy   esv1.ExternalSecretCreationPolicy
+		manager  string
+		attempts int
+		says     string
+	}{
+		{"who owns the target asks nobody", esv1.CreateOwner, "kubectl", 1, ""},
+		{"a field that somebody edited is taken back", esv1.CreateMerge, "kubectl-edit", 2, ""},
+		{
+			"a field of another ExternalSecret is not", esv1.CreateMerge, apply.FieldManager("other"), 1,
+			`data.password of secret "app" belongs to another ExternalSecret, with another value (field manager "` + apply.FieldManager("other") + `")`,
+		},
+	}
+	for _, tc := range cases {
+		t.Run(tc.reason, func(t *testing.T) {
+			attempts := 0
+			c := cluster(t, interceptor.Funcs{
+				Apply: func(_ context.Context, _ client.WithWatch, _ runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+					attempts++
+					var o client.ApplyOptions
+					if o.ApplyOptions(opts); o.Force != nil && *o.Force {
+						return nil
+					}
+					return refusal(tc.manager)
+				},
+			})
+			err := apply.Do(t.Context(), c, asking(tc.policy, ""), nil, apply.Change{Action: apply.Write})
+			if attempts != tc.attempts {
+				t.Errorf("%d attempts, want %d", attempts, tc.attempts)
+			}
+			if tc.says == "" && err != nil {
+				t.Errorf("err = %v, want none", err)
+			}
+			if tc.says != "" && (!fault.Is(err, fault.Conflict) || err.Error() != tc.says) {
+				t.Errorf("err = %v (%s), want a Conflict that says %q", err, fault.KindOf(err), tc.says)
+			}
+		})
+	}
+}
+
 func TestDoImmutable(t *testing.T) {
 	c := cluster(t, interceptor.Funcs{})
 	owner := asking(esv1.CreateOwner, "")
@@ -150,7 +199,7 @@ func TestDoSaysWhatIsRefused(t *testing.T) {
 	}{
 		{"a missing right names the verb", apierrors.NewForbidden(secrets, "app", errors.New("s3cret")), fault.Denied, `the verb "patch" on secrets`},
 		{"a namespace on its way out", terminating, fault.Invalid, `namespace "shop" is being deleted`},
-		{"a field that is wrong is named", quoting, fault.Invalid, "data[password] (FieldValueInvalid)"},
+		{"a field that is wrong is named", quoting, fault.Invalid, "data[…] (FieldValueInvalid)"},
 		{"a request that is no good", apierrors.NewBadRequest("s3cret"), fault.Invalid, "too large or malformed"},
 		{"a request that is too large", apierrors.NewRequestEntityTooLargeError("s3cret"), fault.Invalid, "too large or malformed"},
 		{

@@ -49,7 +49,8 @@ func validateKeys(data map[string][]byte) error {
 	delete(data, "")
 	var invalid []string
 	for _, key := range slices.Sorted(maps.Keys(data)) {
-		if len(key) > maxKeyLength || !validKey.MatchString(key) {
+		path := key == "." || strings.HasPrefix(key, "..") // these would leave the directory that the Secret is mounted in
+		if path || len(key) > maxKeyLength || !validKey.MatchString(key) {
 			invalid = append(invalid, key)
 		}
 	}

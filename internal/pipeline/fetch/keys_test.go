@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -42,12 +43,15 @@ func TestConvertKeys(t *testing.T) {
 		"unicode": {"the code point is kept", esv1.ConversionUnicode, []string{"a/ü"}, map[string]string{"a_U002f__U00fc_": "a/ü"}, ""},
 		"emoji":   {"code points may be longer", esv1.ConversionUnicode, []string{"😀"}, map[string]string{"_U1f600_": "😀"}, ""},
 		"collision": {
-			"one of two values would be lost in silence", "", []string{"a/b", "a b"},
+			"one of two values would be lost in silence", "",
+			[]string{"a/b", "a b"},
 			nil, "secret name collision during conversion: a_b",
 		},
 		"no collision": {
-			"Unicode keeps them apart", esv1.ConversionUnicode, []string{"a/b", "a b"},
-			map[string]string{"a_U002f_b": "a/b", "a_U0020_b": "a b"}, "",
+			"Unicode keeps them apart", esv1.ConversionUnicode,
+			[]string{"a/b", "a b"},
+			map[string]string{"a_U002f_b": "a/b", "a_U0020_b": "a b"},
+			"",
 		},
 	}
 	for name, c := range cases {
@@ -82,9 +86,19 @@ func TestValidateKeys(t *testing.T) {
 	}
 }
 
+func TestValidateKeysAsTheAPIServerDoes(t *testing.T) {
+	for _, key := range []string{".", "..", "..a", ".a", "a..b", "...", "a", strings.Repeat("x", maxKeyLength+1)} {
+		want := len(validation.IsConfigMapKey(key)) == 0
+		if err := validateKeys(named(key)); (err == nil) != want {
+			t.Errorf("key %q: %v, want it accepted: %v", key, err, want)
+		}
+	}
+}
+
 func FuzzConvertKeys(f *testing.F) {
 	f.Add("a/b", "grün", true)
 	f.Add("", "\xff\x00", false)
+	f.Add(".", "../a", true)
 	f.Add(strings.Repeat("ä", 200), "a_b", true)
 	f.Fuzz(func(t *testing.T, one, two string, unicode bool) {
 		strategy := esv1.ConversionDefault
@@ -102,7 +116,7 @@ func FuzzConvertKeys(f *testing.F) {
 			return
 		}
 		for key := range converted {
-			if len(key) > maxKeyLength || !validKey.MatchString(key) {
+			if len(validation.IsConfigMapKey(key)) > 0 {
 				t.Errorf("%q, %q became %q, which a Secret cannot hold", one, two, key)
 			}
 		}

@@ -31,6 +31,27 @@ func (c Collector) rewrite(operations []esv1.ExternalSecretRewrite, data map[str
 	return data, nil
 }
 
+// Renamed returns the name that the operations give to each of keys, and whether that can be told: what merge yields
+// depends on the values. A key that another one replaces has no name.
+func (c Collector) Renamed(operations []esv1.ExternalSecretRewrite, keys []string) (map[string]string, bool, error) {
+	data := make(map[string][]byte, len(keys))
+	for _, key := range keys {
+		data[key] = []byte(key)
+	}
+	if slices.ContainsFunc(operations, func(op esv1.ExternalSecretRewrite) bool { return op.Merge != nil }) {
+		return nil, false, nil
+	}
+	data, err := c.rewrite(operations, data)
+	if err != nil {
+		return nil, false, err
+	}
+	names := make(map[string]string, len(data))
+	for name, key := range data {
+		names[string(key)] = name
+	}
+	return names, true, nil
+}
+
 // RewriteRegexp replaces what matches in each key.
 func RewriteRegexp(op *esv1.ExternalSecretRewriteRegexp, data map[string][]byte) (map[string][]byte, error) {
 	source, err := regexp.Compile(op.Source)

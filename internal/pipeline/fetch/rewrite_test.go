@@ -27,16 +27,70 @@ func TestRewrite(t *testing.T) {
 		want   map[string]string
 		fails  string
 	}{
-		"none":         {"without operations keys stay", []string{"a"}, nil, map[string]string{"a": "a"}, ""},
-		"prefix":       {"what matches is replaced", []string{"db/user", "x"}, []esv1.ExternalSecretRewrite{regexpOp("^db/", "")}, map[string]string{"user": "db/user", "x": "x"}, ""},
-		"submatch":     {"$1 stands for a submatch", []string{"user-db"}, []esv1.ExternalSecretRewrite{regexpOp("(.*)-db", "db_$1")}, map[string]string{"db_user": "user-db"}, ""},
-		"everywhere":   {"every match is replaced", []string{"a/b/c"}, []esv1.ExternalSecretRewrite{regexpOp("/", ".")}, map[string]string{"a.b.c": "a/b/c"}, ""},
-		"transform":    {"the key is .value", []string{"user"}, []esv1.ExternalSecretRewrite{transformOp("{{ .value | upper }}")}, map[string]string{"USER": "user"}, ""},
-		"in order":     {"each works on the result of the one before", []string{"a"}, []esv1.ExternalSecretRewrite{regexpOp("a", "b"), transformOp("{{ .value }}c"), regexpOp("^b", "x")}, map[string]string{"xc": "a"}, ""},
-		"collision":    {"of two keys that become one, the last in order wins, always", []string{"b1", "b3", "b2"}, []esv1.ExternalSecretRewrite{regexpOp(`\d`, "")}, map[string]string{"b": "b3"}, ""},
-		"bad regexp":   {"the operation and the expression are named", []string{"a"}, []esv1.ExternalSecretRewrite{regexpOp("a", "b"), regexpOp("(", "")}, nil, `rewrite[1]: regexp.source "(" is not a valid regular expression`},
-		"bad template": {"the operation is named", []string{"a"}, []esv1.ExternalSecretRewrite{transformOp("{{ .key }}")}, nil, `rewrite[0]: template "transform", line 1: no value for key "key"`},
-		"empty":        {"an operation must be one", []string{"a"}, []esv1.ExternalSecretRewrite{{}}, nil, "rewrite[0]: one of merge, regexp and transform must be set"},
+		"none": {"without operations keys stay", []string{"a"}, nil, map[string]string{"a": "a"}, ""},
+		"prefix": {
+			"what matches is replaced",
+			[]string{"db/user", "x"},
+			[]esv1.ExternalSecretRewrite{regexpOp("^db/", "")},
+			map[string]string{"user": "db/user", "x": "x"},
+			"",
+		},
+		"submatch": {
+			"$1 stands for a submatch",
+			[]string{"user-db"},
+			[]esv1.ExternalSecretRewrite{regexpOp("(.*)-db", "db_$1")},
+			map[string]string{"db_user": "user-db"},
+			"",
+		},
+		"everywhere": {
+			"every match is replaced",
+			[]string{"a/b/c"},
+			[]esv1.ExternalSecretRewrite{regexpOp("/", ".")},
+			map[string]string{"a.b.c": "a/b/c"},
+			"",
+		},
+		"transform": {
+			"the key is .value",
+			[]string{"user"},
+			[]esv1.ExternalSecretRewrite{transformOp("{{ .value | upper }}")},
+			map[string]string{"USER": "user"},
+			"",
+		},
+		"in order": {
+			"each works on the result of the one before",
+			[]string{"a"},
+			[]esv1.ExternalSecretRewrite{regexpOp("a", "b"), transformOp("{{ .value }}c"), regexpOp("^b", "x")},
+			map[string]string{"xc": "a"},
+			"",
+		},
+		"collision": {
+			"of two keys that become one, the last in order wins, always",
+			[]string{"b1", "b3", "b2"},
+			[]esv1.ExternalSecretRewrite{regexpOp(`\d`, "")},
+			map[string]string{"b": "b3"},
+			"",
+		},
+		"bad regexp": {
+			"the operation and the expression are named",
+			[]string{"a"},
+			[]esv1.ExternalSecretRewrite{regexpOp("a", "b"), regexpOp("(", "")},
+			nil,
+			`rewrite[1]: regexp.source "(" is not a valid regular expression`,
+		},
+		"bad template": {
+			"the operation is named",
+			[]string{"a"},
+			[]esv1.ExternalSecretRewrite{transformOp("{{ .key }}")},
+			nil,
+			`rewrite[0]: template "transform", line 1: no value for key "key"`,
+		},
+		"empty": {
+			"an operation must be one",
+			[]string{"a"},
+			[]esv1.ExternalSecretRewrite{{}},
+			nil,
+			"rewrite[0]: one of merge, regexp and transform must be set",
+		},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -75,4 +129,33 @@ func FuzzRewriteRegexp(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestRenamed(t *testing.T) {
+	prefix, upper, same := regexpOp("^", "db-"), transformOp("{{ .value | upper }}"), regexpOp(".+", "x")
+	merge := esv1.ExternalSecretRewrite{Merge: &esv1.ExternalSecretRewriteMerge{}}
+	cases := map[string]struct {
+		reason     string
+		operations []esv1.ExternalSecretRewrite
+		want       map[string]string
+		unknown    bool
+	}{
+		"nothing to do": {reason: "keys keep their names", want: map[string]string{"a": "a", "b": "b"}},
+		"two operations": {
+			reason: "each works on what the one before left", operations: []esv1.ExternalSecretRewrite{prefix, upper},
+			want: map[string]string{"a": "DB-A", "b": "DB-B"},
+		},
+		"two keys become one": {
+			reason: "the value of the first is lost", operations: []esv1.ExternalSecretRewrite{same}, want: map[string]string{"b": "x"},
+		},
+		"merge": {reason: "the members of the values become keys", operations: []esv1.ExternalSecretRewrite{merge}, unknown: true},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			got, known, err := Collector{Engine: templates.New()}.Renamed(c.operations, []string{"b", "a"})
+			if err != nil || known == c.unknown || !cmp.Equal(got, c.want) {
+				t.Errorf("Renamed() = %v, %v, %v; want %v, %v: %s", got, known, err, c.want, !c.unknown, c.reason)
+			}
+		})
+	}
 }

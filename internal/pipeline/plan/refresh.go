@@ -18,6 +18,8 @@ const (
 	TargetMissing
 	// TargetDrifted was changed by somebody else.
 	TargetDrifted
+	// TargetUnknown was delivered, and nobody can tell whether it is intact.
+	TargetUnknown
 )
 
 // Reason says why a refresh is due or not; it is a log field.
@@ -28,6 +30,7 @@ const (
 	ReasonNeverSynced    Reason = "NeverSynced"
 	ReasonTargetMissing  Reason = "TargetMissing"
 	ReasonTargetDrifted  Reason = "TargetDrifted"
+	ReasonTargetUnknown  Reason = "TargetUnknown"
 	ReasonForceSync      Reason = "ForceSync"
 	ReasonObjectChanged  Reason = "ObjectChanged"
 	ReasonInputChanged   Reason = "InputChanged"
@@ -120,6 +123,8 @@ func first(f Facts) (Decision, bool) {
 		return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetMissing}, true
 	case f.Target == TargetDrifted:
 		return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetDrifted}, true
+	case f.Target == TargetUnknown:
+		return Decision{Due: true, Reason: ReasonTargetUnknown}, true
 	default:
 		return Decision{}, false
 	}

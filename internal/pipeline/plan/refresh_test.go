@@ -187,19 +187,23 @@ func TestRefreshInWindows(t *testing.T) {
 	}{
 		"interval": {
 			"a periodic refresh waits for the window",
-			overdue, plan.Decision{Reason: plan.ReasonWindowClosed, Next: time.Hour},
+			overdue,
+			plan.Decision{Reason: plan.ReasonWindowClosed, Next: time.Hour},
 		},
 		"input changed": {
 			"what a source does waits too",
-			func(f *plan.Facts) { f.Inputs = "j" }, plan.Decision{Reason: plan.ReasonWindowClosed, Next: time.Hour},
+			func(f *plan.Facts) { f.Inputs = "j" },
+			plan.Decision{Reason: plan.ReasonWindowClosed, Next: time.Hour},
 		},
 		"object changed": {
 			"the user's own change does not wait",
-			func(f *plan.Facts) { f.Version = "2-a" }, plan.Decision{Due: true, Reason: plan.ReasonObjectChanged},
+			func(f *plan.Facts) { f.Version = "2-a" },
+			plan.Decision{Due: true, Reason: plan.ReasonObjectChanged},
 		},
 		"target missing": {
 			"an application without its Secret does not wait",
-			func(f *plan.Facts) { f.Target = plan.TargetMissing }, plan.Decision{Due: true, Reason: plan.ReasonTargetMissing},
+			func(f *plan.Facts) { f.Target = plan.TargetMissing },
+			plan.Decision{Due: true, Reason: plan.ReasonTargetMissing},
 		},
 	}
 	for name, c := range cases {

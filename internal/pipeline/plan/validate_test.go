@@ -39,28 +39,43 @@ func TestValidate(t *testing.T) {
 		spec   esv1.ExternalSecretSpec
 		want   string // empty: accepted
 	}{
-		"nothing":             {"there is nothing to deliver", esv1.ExternalSecretSpec{}, "either data or dataFrom should be specified"},
-		"data":                {"a value is enough", esv1.ExternalSecretSpec{Data: same[:2]}, ""},
-		"duplicates retained": {"one of them could never be seen", esv1.ExternalSecretSpec{Data: same}, "duplicate secretKey found: a; duplicate secretKey found: a"},
+		"nothing": {"there is nothing to deliver", esv1.ExternalSecretSpec{}, "either data or dataFrom should be specified"},
+		"data":    {"a value is enough", esv1.ExternalSecretSpec{Data: same[:2]}, ""},
+		"duplicates retained": {
+			"one of them could never be seen",
+			esv1.ExternalSecretSpec{Data: same},
+			"duplicate secretKey found: a; duplicate secretKey found: a",
+		},
 		"duplicates deleted": {
 			"under Delete and Merge the second is a fallback for an absent first",
-			esv1.ExternalSecretSpec{Data: same, Target: esv1.ExternalSecretTarget{DeletionPolicy: esv1.DeleteDelete}}, "",
+			esv1.ExternalSecretSpec{Data: same, Target: esv1.ExternalSecretTarget{DeletionPolicy: esv1.DeleteDelete}},
+			"",
 		},
-		"Owner and Delete":         {"what is owned can be deleted", target(esv1.CreateOwner, esv1.DeleteDelete), ""},
-		"default and Delete":       {"Owner is the default", target("", esv1.DeleteDelete), ""},
-		"Orphan and Delete":        {"the reference accepts it until the sources are gone", target(esv1.CreateOrphan, esv1.DeleteDelete), ""},
+		"Owner and Delete":   {"what is owned can be deleted", target(esv1.CreateOwner, esv1.DeleteDelete), ""},
+		"default and Delete": {"Owner is the default", target("", esv1.DeleteDelete), ""},
+		"Orphan and Delete": {
+			"the reference accepts it until the sources are gone", target(esv1.CreateOrphan, esv1.DeleteDelete), "",
+		},
 		"Merge and Delete":         {"the target is somebody else's", target(esv1.CreateMerge, esv1.DeleteDelete), notOwned},
 		"CreateOrMerge and Delete": {"the target may be somebody else's", target(esv1.CreateOrMerge, esv1.DeleteDelete), notOwned},
 		"None and Delete":          {"there is no target", target(esv1.CreateNone, esv1.DeleteDelete), notOwned},
 		"None and Merge":           {"there is no target", target(esv1.CreateNone, esv1.DeleteMerge), notThere},
 		"Merge and Merge":          {"keys can be taken out again", target(esv1.CreateMerge, esv1.DeleteMerge), ""},
-		"extract and find":         {"one entry is one source", from(esv1.ExternalSecretDataFromRemoteRef{Extract: extract, Find: find}), twoSources},
-		"find and generator":       {"one entry is one source", from(esv1.ExternalSecretDataFromRemoteRef{Find: find, SourceRef: generator}), twoSources},
-		"generator":                {"a generator is a source", from(esv1.ExternalSecretDataFromRemoteRef{SourceRef: generator}), ""},
-		"extract from a store":     {"an entry may name its own store", from(esv1.ExternalSecretDataFromRemoteRef{Extract: extract, SourceRef: store}), ""},
-		"empty entry":              {"it names no source", from(esv1.ExternalSecretDataFromRemoteRef{}), noSource},
-		"empty sourceRef":          {"it names no source", from(esv1.ExternalSecretDataFromRemoteRef{SourceRef: &esv1.StoreGeneratorSourceRef{}}), noRef},
-		"store alone":              {"it does not say what to read", from(esv1.ExternalSecretDataFromRemoteRef{SourceRef: store}), noRead},
+		"extract and find": {
+			"one entry is one source", from(esv1.ExternalSecretDataFromRemoteRef{Extract: extract, Find: find}), twoSources,
+		},
+		"find and generator": {
+			"one entry is one source", from(esv1.ExternalSecretDataFromRemoteRef{Find: find, SourceRef: generator}), twoSources,
+		},
+		"generator": {"a generator is a source", from(esv1.ExternalSecretDataFromRemoteRef{SourceRef: generator}), ""},
+		"extract from a store": {
+			"an entry may name its own store", from(esv1.ExternalSecretDataFromRemoteRef{Extract: extract, SourceRef: store}), "",
+		},
+		"empty entry": {"it names no source", from(esv1.ExternalSecretDataFromRemoteRef{}), noSource},
+		"empty sourceRef": {
+			"it names no source", from(esv1.ExternalSecretDataFromRemoteRef{SourceRef: &esv1.StoreGeneratorSourceRef{}}), noRef,
+		},
+		"store alone": {"it does not say what to read", from(esv1.ExternalSecretDataFromRemoteRef{SourceRef: store}), noRead},
 		"all that is wrong": {
 			"one look at the status is to be enough",
 			from(esv1.ExternalSecretDataFromRemoteRef{}, esv1.ExternalSecretDataFromRemoteRef{Extract: extract, Find: find}), noSource + "; " + twoSources,

@@ -9,7 +9,7 @@ import (
 )
 
 // WantedKeys returns the keys that the target of spec has, and whether that is known without reading any source.
-// generated are the keys of each generator in dataFrom by its index, nil for one that cannot tell.
+// generated are the keys of each generator in dataFrom after its rewrites, by its index; nil where nobody can tell.
 func WantedKeys(spec *esv1.ExternalSecretSpec, generated map[int][]string) ([]string, bool) {
 	t := spec.Target.Template
 	var keys []string
@@ -28,7 +28,7 @@ func WantedKeys(spec *esv1.ExternalSecretSpec, generated map[int][]string) ([]st
 		keys = append(keys, spec.Data[i].SecretKey)
 	}
 	for i := range spec.DataFrom {
-		if generated[i] == nil || len(spec.DataFrom[i].Rewrite) > 0 {
+		if generated[i] == nil {
 			return nil, false
 		}
 		keys = append(keys, generated[i]...)

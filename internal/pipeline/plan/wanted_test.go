@@ -40,8 +40,8 @@ func TestWantedKeys(t *testing.T) {
 			dataFrom: []esv1.ExternalSecretDataFromRemoteRef{generator}, generated: map[int][]string{0: nil}, unknown: true,
 		},
 		"rewritten generator": {
-			reason:   "rewrite gives the keys other names",
-			dataFrom: []esv1.ExternalSecretDataFromRemoteRef{rewritten}, generated: map[int][]string{0: {"password"}}, unknown: true,
+			reason:   "the keys come as rewrite has left them",
+			dataFrom: []esv1.ExternalSecretDataFromRemoteRef{rewritten}, generated: map[int][]string{0: {"secret"}}, want: []string{"secret"},
 		},
 		"template": {
 			reason:   "a template alone decides, whatever is fetched",

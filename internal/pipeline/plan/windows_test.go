@@ -40,18 +40,27 @@ func TestWindowsWait(t *testing.T) {
 		"allow, end":       {"the end is outside", allow, []esv1.SyncWindow{window("0 11 * * *", time.Hour)}, noon, 23 * time.Hour},
 		"allow, shorthand": {"@daily starts at midnight", allow, []esv1.SyncWindow{window("@daily", time.Hour)}, noon, 12 * time.Hour},
 		"allow, yesterday": {"a window may be longer than a day", allow, []esv1.SyncWindow{window("0 0 * * 0", 48*time.Hour)}, noon, 0},
-		"allow, far away":  {"a start in months is looked for again after a day", allow, []esv1.SyncWindow{window("0 0 1 1 *", time.Hour)}, noon, 24 * time.Hour},
-		"allow, never":     {"February 30 never comes", allow, []esv1.SyncWindow{window("0 0 30 2 *", time.Hour)}, noon, 24 * time.Hour},
-		"allow, empty":     {"a window without length holds no moment", allow, []esv1.SyncWindow{window("0 12 * * *", 0)}, noon, 24 * time.Hour},
+		"allow, far away": {
+			"a start in months is looked for again after a day", allow,
+			[]esv1.SyncWindow{window("0 0 1 1 *", time.Hour)},
+			noon,
+			24 * time.Hour,
+		},
+		"allow, never": {"February 30 never comes", allow, []esv1.SyncWindow{window("0 0 30 2 *", time.Hour)}, noon, 24 * time.Hour},
+		"allow, empty": {
+			"a window without length holds no moment", allow, []esv1.SyncWindow{window("0 12 * * *", 0)}, noon, 24 * time.Hour,
+		},
 		"allow, two": {
 			"the first that starts counts", allow,
-			[]esv1.SyncWindow{window("0 15 * * *", time.Hour), window("0 14 * * *", time.Hour)}, noon, 2 * time.Hour,
+			[]esv1.SyncWindow{window("0 15 * * *", time.Hour), window("0 14 * * *", time.Hour)},
+			noon, 2 * time.Hour,
 		},
 		"deny, within":  {"look again soon", deny, []esv1.SyncWindow{window("30 11 * * *", time.Hour)}, noon, time.Minute},
 		"deny, outside": {"go ahead", deny, []esv1.SyncWindow{window("30 12 * * *", time.Hour)}, noon, 0},
 		"UTC": {
 			"schedules are in UTC, whatever zone the clock is in", allow,
-			[]esv1.SyncWindow{window("0 12 * * *", time.Hour)}, noon.In(time.FixedZone("far", 9*3600)), 0,
+			[]esv1.SyncWindow{window("0 12 * * *", time.Hour)},
+			noon.In(time.FixedZone("far", 9*3600)), 0,
 		},
 	}
 	for name, c := range cases {
@@ -90,7 +99,7 @@ func TestParseWindowsRefuses(t *testing.T) {
 }
 
 func FuzzParseWindows(f *testing.F) {
-	for _, schedule := range []string{"0 12 * * *", "@daily", "@every 5m", "TZ=UTC", "CRON_TZ=Asia/Tokyo 0 0 * * *", "*/15 9-17 * * MON-FRI", "0 0 30 2 ?"} {
+	for _, schedule := range []string{"0 12 * * *", "@daily", "@every 5m", "TZ=UTC", "CRON_TZ=UTC @daily", "*/15 9-17 * * MON-FRI", "0 0 30 2 ?"} {
 		f.Add(schedule, int64(time.Hour), int64(0))
 	}
 	f.Fuzz(func(t *testing.T, schedule string, length, seconds int64) {

@@ -186,7 +186,10 @@ func Writes(entries []Entry, source Source, owner string, replace bool) ([]provi
 	}
 	writes := make([]providers.Write, 0, len(order))
 	for _, place := range order {
-		writes = append(writes, *byPlace[place])
+		w := byPlace[place]
+		// The whole source is what is to be there: a key that has left it goes too.
+		w.Prune = w.Whole
+		writes = append(writes, *w)
 	}
 	return writes, nil
 }

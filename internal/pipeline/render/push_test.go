@@ -171,7 +171,7 @@ func TestWrites(t *testing.T) {
 	}
 	write := func(key string, whole bool, options string, fields map[string]string) providers.Write {
 		w := providers.Write{
-			Key: key, Owner: "me", Whole: whole, Replace: true, Fields: values(fields), Type: source.Type,
+			Key: key, Owner: "me", Whole: whole, Prune: whole, Replace: true, Fields: values(fields), Type: source.Type,
 			Labels: source.Labels, Annotations: source.Annotations,
 		}
 		if options != "" {
@@ -327,4 +327,44 @@ func TestConverted(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzEntries checks that every entry that is made can be written, under a name that is one.
+func FuzzEntries(f *testing.F) {
+	f.Add("a_U002f_b", "^a", "_", "-", true)
+	f.Add("key", "(", "(", "$1", false)
+	f.Add("_Ud800_", "", ".*", "", true)
+	f.Fuzz(func(t *testing.T, key, pattern, source, target string, reverse bool) {
+		const value = "marked-s3cret-value"
+		to := matching(pattern, func(to *esv1alpha1.PushSecretDataTo) {
+			to.Rewrite = []esv1alpha1.PushSecretRewrite{renaming(source, target)}
+			if reverse {
+				to.ConversionStrategy = esv1alpha1.ConversionReverseUnicode
+			}
+		})
+		entries, err := render.Entries(&esv1alpha1.PushSecretSpec{}, []esv1alpha1.PushSecretDataTo{to}, []string{key}, templates.New())
+		if err != nil {
+			if !fault.Is(err, fault.Invalid) {
+				t.Errorf("err = %v (%s), want Invalid", err, fault.KindOf(err))
+			}
+			return
+		}
+		for _, entry := range entries {
+			if entry.ID() == "" {
+				t.Errorf("key %q is pushed to no name", key)
+			}
+		}
+		if key == "" {
+			return // the API server refuses it
+		}
+		writes, err := render.Writes(entries, render.Source{Data: map[string][]byte{key: []byte(value)}}, "me", false)
+		if err != nil {
+			t.Fatalf("what Entries made cannot be written: %v", err)
+		}
+		for _, w := range writes {
+			if string(w.Fields[""]) != value {
+				t.Errorf("key %q is pushed with another value", key)
+			}
+		}
+	})
 }

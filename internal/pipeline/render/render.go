@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -22,6 +23,8 @@ type Desired struct {
 	Finalizers          []string
 	// Data of the Secret.
 	Data map[string][]byte
+	// Immutable makes the Secret immutable.
+	Immutable bool
 }
 
 // Input is what a Secret is made of.
@@ -126,6 +129,11 @@ func (p *page) text(t fetch.TemplateText) error {
 	for _, key := range slices.Sorted(maps.Keys(rendered)) {
 		if rendered[key], err = fetch.Decode(t.Decoding, rendered[key]); err != nil {
 			return fault.In(err, "%s, key %q", t.Where, key)
+		}
+	}
+	for key := range rendered {
+		if len(validation.IsQualifiedName(key)) > 0 && len(validation.IsConfigMapKey(key)) > 0 {
+			return fault.New(fault.Invalid, "%s yields a key that is no valid key of a Secret, a label or an annotation", t.Where)
 		}
 	}
 	return p.place(t.Target, rendered)

@@ -37,11 +37,12 @@ func fetched() map[string][]byte {
 func TestSecretWithoutTemplate(t *testing.T) {
 	labels := map[string]string{
 		"team": "a", "argocd.argoproj.io/instance": "x", "helm.toolkit.fluxcd.io/name": "x",
-		"kustomize.toolkit.fluxcd.io/name": "x", "tracking.example.com/id": "x",
+		"kustomize.toolkit.fluxcd.io/name": "x", "tracking.example.com/id": "x", "reconcile.external-secrets.io/managed": "true",
 	}
 	annotations := map[string]string{
 		"note": "n", "argocd.argoproj.io/tracking-id": "x", "meta.helm.sh/release-name": "x",
 		corev1.LastAppliedConfigAnnotation: "{}", "tracking.example.com": "kept, it is another name",
+		"data-hash.sluice.dev/app": "x",
 	}
 	got, err := renderer("tracking.example.com/").Secret(render.Input{
 		Path: path, Values: fetched(), Labels: labels, Annotations: annotations,
@@ -54,9 +55,9 @@ func TestSecretWithoutTemplate(t *testing.T) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("what belongs to the tools that apply objects is not copied (-want +got):\n%s", diff)
+		t.Errorf("what belongs to one object alone, or to the tools that apply it, is not copied (-want +got):\n%s", diff)
 	}
-	if len(labels) != 5 || len(annotations) != 5 {
+	if len(labels) != 6 || len(annotations) != 6 {
 		t.Error("the object's own labels and annotations were changed")
 	}
 }
@@ -225,6 +226,14 @@ func TestSecretRefusals(t *testing.T) {
 				},
 			},
 			[]string{"here", `key "k"`, "not valid Base64"},
+		},
+		{
+			"a key that is made of a value and that nothing can hold is not shown",
+			render.Input{
+				Template: &esv1.ExternalSecretTemplate{},
+				Texts:    []fetch.TemplateText{{Where: "here", Text: "\"{{ .password }} x\": y", Scope: esv1.TemplateScopeKeysAndValues}},
+			},
+			[]string{"here yields a key that is no valid key"},
 		},
 		{
 			"a target that a Secret does not have",

@@ -11,7 +11,7 @@ import (
 )
 
 // notCopied are prefixes of labels and annotations that belong to the tools which apply an object, not to what is made
-// from it. The last one holds every value of a Secret that kubectl applied.
+// from it; kubectl's holds every value of a Secret that it applied. The last ones are our own marks, true of one object alone.
 func notCopied() []string {
 	return []string{
 		"argocd.argoproj.io/",
@@ -19,6 +19,9 @@ func notCopied() []string {
 		"helm.toolkit.fluxcd.io/",
 		"kustomize.toolkit.fluxcd.io/",
 		corev1.LastAppliedConfigAnnotation,
+		"reconcile.external-secrets.io/",
+		"data-hash.sluice.dev/",
+		"sluice.dev/",
 	}
 }
 

@@ -19,18 +19,19 @@ type Refreshes struct {
 }
 
 type refresh struct {
-	uid types.UID
-	at  time.Time
+	uid   types.UID
+	at    time.Time
+	force string
 }
 
 // NewRefreshes returns an empty memory.
 func NewRefreshes() *Refreshes { return &Refreshes{at: map[types.NamespacedName]refresh{}} }
 
-// Set remembers that o was refreshed at the given time.
-func (r *Refreshes) Set(o metav1.Object, at time.Time) {
+// Set remembers that o was refreshed at the given time, with that value of its force-sync annotation.
+func (r *Refreshes) Set(o metav1.Object, at time.Time, force string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.at[types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}] = refresh{uid: o.GetUID(), at: at}
+	r.at[types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}] = refresh{uid: o.GetUID(), at: at, force: force}
 }
 
 // Latest returns when o was last refreshed: what its status says, or what is remembered when that is later. Without a
@@ -46,6 +47,18 @@ func (r *Refreshes) Latest(o metav1.Object, recorded *metav1.Time) time.Time {
 		return known.at
 	}
 	return recorded.Time
+}
+
+// Handled returns the value of the force-sync annotation that was last acted on: what is remembered, else what the status
+// says. A status that could not be written does not bring a rotation twice.
+func (r *Refreshes) Handled(o metav1.Object, recorded string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known, ok := r.at[types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}]
+	if ok && known.uid == o.GetUID() {
+		return known.force
+	}
+	return recorded
 }
 
 // Forget drops what is remembered of an object that is gone.

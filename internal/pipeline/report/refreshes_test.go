@@ -34,7 +34,7 @@ func TestRefreshesLatest(t *testing.T) {
 		t.Run(tc.reason, func(t *testing.T) {
 			refreshes := report.NewRefreshes()
 			if !tc.remembered.IsZero() {
-				refreshes.Set(secretWith(tc.uid), tc.remembered)
+				refreshes.Set(secretWith(tc.uid), tc.remembered, "")
 			}
 			if got := refreshes.Latest(secretWith("1"), tc.recorded); !got.Equal(tc.want) {
 				t.Errorf("Latest = %v, want %v", got, tc.want)
@@ -45,10 +45,27 @@ func TestRefreshesLatest(t *testing.T) {
 
 func TestRefreshesForget(t *testing.T) {
 	refreshes := report.NewRefreshes()
-	refreshes.Set(secretWith("1"), later)
+	refreshes.Set(secretWith("1"), later, "")
 	refreshes.Forget(types.NamespacedName{Namespace: "a", Name: "b"})
 	if got := refreshes.Latest(secretWith("1"), &metav1.Time{Time: noon}); !got.Equal(noon) {
 		t.Errorf("Latest = %v, want the time in the status", got)
+	}
+	if got := refreshes.Handled(secretWith("1"), "1"); got != "1" {
+		t.Errorf("Handled = %q, want what the status says", got)
+	}
+}
+
+func TestRefreshesHandled(t *testing.T) {
+	refreshes := report.NewRefreshes()
+	if got := refreshes.Handled(secretWith("1"), "1"); got != "1" {
+		t.Errorf("Handled = %q, want what the status says", got)
+	}
+	refreshes.Set(secretWith("1"), noon, "2")
+	if got := refreshes.Handled(secretWith("1"), "1"); got != "2" {
+		t.Errorf("Handled = %q, want what was acted on though the status could not be written", got)
+	}
+	if got := refreshes.Handled(secretWith("other"), "1"); got != "1" {
+		t.Errorf("Handled = %q: an object that was made anew has no past", got)
 	}
 }
 

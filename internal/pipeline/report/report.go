@@ -44,18 +44,28 @@ func Status(ctx context.Context, c client.Client, before, object client.Object) 
 	return client.IgnoreNotFound(c.Status().Patch(ctx, object, client.MergeFrom(before)))
 }
 
-// Retry says when to try again after err: at once and then ever more slowly where waiting may help, only after wait, as
-// a safety net, where it takes a change. A zero wait means that only a change helps.
+// safetyNet is the longest wait after a failure that takes a change: not everything that can mend one is watched.
+const safetyNet = 5 * time.Minute
+
+// Retry says when to try again after err: at once and then ever more slowly where waiting may help, and where it takes a
+// change after wait or safetyNet, whichever is shorter. A zero wait is none.
 func Retry(ctx context.Context, err error, wait time.Duration) (ctrl.Result, error) {
-	switch fault.KindOf(err) {
+	log := logf.FromContext(ctx)
+	switch kind := fault.KindOf(err); kind {
 	case fault.Invalid, fault.Conflict, fault.Unsupported:
-		logf.FromContext(ctx).Info("waiting for a change", "kind", fault.KindOf(err).String(), "reason", fault.Message(err))
+		if wait <= 0 || wait > safetyNet {
+			wait = safetyNet
+		}
+		log.Info("waiting for a change", "kind", kind.String(), "reason", fault.Message(err))
 		return ctrl.Result{RequeueAfter: wait}, nil
 	case fault.Throttled:
 		if after := fault.RetryAfter(err); after > 0 {
 			return ctrl.Result{RequeueAfter: after}, nil
 		}
+	case fault.Unknown:
+		log.Info("unexpected error", "causes", fault.Chain(err))
 	default:
+		log.V(1).Info("failed", "kind", kind.String(), "causes", fault.Chain(err))
 	}
 	return ctrl.Result{}, err
 }

@@ -95,7 +95,7 @@ func TestReadyBoundsItsMessage(t *testing.T) {
 }
 
 func TestRetry(t *testing.T) {
-	const safetyNet = 10 * time.Minute
+	const wait = time.Minute
 	cases := []struct {
 		reason  string
 		err     error
@@ -103,10 +103,10 @@ func TestRetry(t *testing.T) {
 		backoff bool
 	}{
 		{"no error", nil, 0, false},
-		{"a wrong spec waits for a change", fault.New(fault.Invalid, "x"), safetyNet, false},
-		{"a conflict waits for a change", fault.New(fault.Conflict, "x"), safetyNet, false},
-		{"a missing ability waits for a change", fault.New(fault.Unsupported, "x"), safetyNet, false},
-		{"a kind is found through a context", fault.In(fault.New(fault.Invalid, "x"), "spec"), safetyNet, false},
+		{"a wrong spec waits for a change", fault.New(fault.Invalid, "x"), wait, false},
+		{"a conflict waits for a change", fault.New(fault.Conflict, "x"), wait, false},
+		{"a missing ability waits for a change", fault.New(fault.Unsupported, "x"), wait, false},
+		{"a kind is found through a context", fault.In(fault.New(fault.Invalid, "x"), "spec"), wait, false},
 		{"throttling is obeyed", &fault.Error{Kind: fault.Throttled, RetryAfter: 7 * time.Second}, 7 * time.Second, false},
 		{"throttling without a time backs off", fault.New(fault.Throttled, "x"), 0, true},
 		{"something absent may appear", fault.New(fault.NotFound, "x"), 0, true},
@@ -116,7 +116,7 @@ func TestRetry(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.reason, func(t *testing.T) {
-			result, err := report.Retry(t.Context(), tc.err, safetyNet)
+			result, err := report.Retry(t.Context(), tc.err, wait)
 			if want := (ctrl.Result{RequeueAfter: tc.after}); result != want {
 				t.Errorf("result = %+v, want %+v", result, want)
 			}
@@ -127,6 +127,15 @@ func TestRetry(t *testing.T) {
 				t.Errorf("err = %v, want none", err)
 			}
 		})
+	}
+}
+
+func TestRetryLooksAgain(t *testing.T) {
+	for _, wait := range []time.Duration{0, time.Hour} {
+		result, err := report.Retry(t.Context(), fault.New(fault.Invalid, "x"), wait)
+		if err != nil || result.RequeueAfter != 5*time.Minute {
+			t.Errorf("after a wait of %v: %+v, %v; want five minutes, since not everything that can mend it is watched", wait, result, err)
+		}
 	}
 }
 

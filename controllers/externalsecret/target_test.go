@@ -1,0 +1,242 @@
+package externalsecret_test
+
+import (
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/test/env/lab"
+	"github.com/sluice-operator/sluice/test/gen"
+)
+
+var _ = Describe("A target", func() {
+	var w *world
+	BeforeEach(func() { w = newWorld() })
+
+	existing := map[string]string{"user": "old", "theirs": "x"}
+	both := map[string]string{"user": "admin", "password": "s3cret", "theirs": "x"}
+
+	DescribeTable("that existed before, by creationPolicy",
+		func(policy esv1.ExternalSecretCreationPolicy, want map[string]string, owned bool) {
+			w.Create(gen.Secret("app", existing))
+			es := fromStore("app").Creation(policy).ExternalSecret
+			w.sync(es)
+			lab.ExpectReady(es, esv1.ReasonSecretSynced)
+			secret := w.ExpectSecret("app", want)
+			Expect(metav1.IsControlledBy(secret, es)).To(Equal(owned))
+			w.expectSettled(es)
+		},
+		Entry("Owner makes it its own", esv1.CreateOwner, credentials, true),
+		Entry("Orphan makes it equal", esv1.CreateOrphan, credentials, false),
+		Entry("Merge adds keys", esv1.CreateMerge, both, false),
+		Entry("CreateOrMerge adds keys", esv1.CreateOrMerge, both, false),
+		Entry("None leaves it", esv1.CreateNone, existing, false),
+	)
+
+	DescribeTable("that did not exist, by creationPolicy",
+		func(policy esv1.ExternalSecretCreationPolicy, reason string, owned bool) {
+			es := fromStore("app").Creation(policy).ExternalSecret
+			w.sync(es)
+			lab.ExpectReady(es, reason)
+			if policy == esv1.CreateMerge || policy == esv1.CreateNone {
+				w.ExpectNoSecret("app")
+			} else {
+				Expect(metav1.IsControlledBy(w.ExpectSecret("app", credentials), es)).To(Equal(owned))
+			}
+			w.expectSettled(es)
+		},
+		Entry("Owner", esv1.CreateOwner, esv1.ReasonSecretSynced, true),
+		Entry("Orphan", esv1.CreateOrphan, esv1.ReasonSecretSynced, false),
+		Entry("Merge", esv1.CreateMerge, esv1.ReasonSecretMissing, false),
+		Entry("CreateOrMerge", esv1.CreateOrMerge, esv1.ReasonSecretSynced, false),
+		Entry("None", esv1.CreateNone, esv1.ReasonSecretSynced, false),
+	)
+
+	It("that Merge waits for gets its keys as soon as it is there", func() {
+		es := fromStore("app").Creation(esv1.CreateMerge).ExternalSecret
+		w.sync(es)
+		lab.ExpectReady(es, esv1.ReasonSecretMissing, `"app" does not exist`)
+		w.Create(gen.Secret("app", map[string]string{"theirs": "x"}))
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"user": "admin", "password": "s3cret", "theirs": "x"})
+		lab.ExpectReady(es, esv1.ReasonSecretSynced)
+	})
+
+	It("loses under Merge the keys that are not wanted any more, and no others", func() {
+		w.Create(gen.Secret("app", map[string]string{"theirs": "x"}))
+		es := fromStore("app").Creation(esv1.CreateMerge).ExternalSecret
+		w.sync(es)
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.Data = es.Spec.Data[:1] })
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"user": "admin", "theirs": "x"})
+	})
+
+	It("is taken over with an event that names the keys that went", func() {
+		w.Create(gen.Secret("app", map[string]string{"user": "old", "theirs": "x", "more": "y"}))
+		w.sync(fromStore("app").ExternalSecret)
+		w.ExpectEvent("Warning Adopted", `"app"`, "more, theirs")
+	})
+
+	DescribeTable("that somebody else controls is refused, and left as it is",
+		func(owner metav1.OwnerReference, creation esv1.ExternalSecretCreationPolicy, texts ...any) {
+			w.Create(gen.Secret("app", existing))
+			owner.UID, owner.Controller = "1", new(true)
+			lab.Edit(w.Lab, w.Secret("app"), func(s *corev1.Secret) { s.OwnerReferences = []metav1.OwnerReference{owner} })
+			es := fromStore("app").Creation(creation).Every(time.Hour).ExternalSecret
+			w.Create(es)
+			Expect(w.Reconcile(w.controller, es).RequeueAfter).To(BeNumerically(">=", time.Minute), "only a change helps")
+			w.ExpectSecret("app", existing)
+			for _, text := range texts {
+				lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, text.(string))
+			}
+			w.ExpectEvent("Warning UpdateFailed")
+			w.expectSettled(es)
+		},
+		Entry("a Deployment", metav1.OwnerReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"}, esv1.CreateOwner,
+			`secret "app"`, `Deployment "web"`),
+		Entry("a Deployment, without ownership", metav1.OwnerReference{APIVersion: "apps/v1", Kind: "Deployment", Name: "web"},
+			esv1.CreateOrphan, `Deployment "web"`),
+		Entry("an ExternalSecret", metav1.OwnerReference{APIVersion: "external-secrets.io/v1", Kind: "ExternalSecret", Name: "first"},
+			esv1.CreateOwner, "owned by another ExternalSecret", "first"),
+	)
+
+	It("of two ExternalSecrets belongs to the first, and the second says so", func() {
+		first, second := fromStore("first").Target("app").ExternalSecret, fromStore("second").Target("app").ExternalSecret
+		w.sync(first)
+		w.sync(second)
+		lab.ExpectReady(first, esv1.ReasonSecretSynced)
+		lab.ExpectNotReady(second, esv1.ReasonSecretSyncedError, "target is owned by another ExternalSecret", "first")
+		w.expectSettled(first)
+		w.expectSettled(second)
+
+		By("going to the second once the first has let it go")
+		w.Delete(first)
+		w.Delete(w.Secret("app")) // as the garbage collector does
+		w.reconcile(second)
+		lab.ExpectReady(second, esv1.ReasonSecretSynced)
+	})
+
+	It("is shared by ExternalSecrets that merge into it", func() {
+		w.seed("other", map[string]string{"token": "t0ken"})
+		owner := fromStore("owner").Target("app").Creation(esv1.CreateOrMerge).ExternalSecret
+		guest := gen.NewExternalSecret("guest").Store("main").Data("token", "other", "token").Target("app").
+			Creation(esv1.CreateMerge).ExternalSecret
+		w.sync(owner)
+		w.sync(guest)
+		all := map[string]string{"user": "admin", "password": "s3cret", "token": "t0ken"}
+		w.ExpectSecret("app", all)
+		for range 2 {
+			w.expectSettled(owner)
+			w.expectSettled(guest)
+		}
+		w.Clock.Step(2 * time.Hour)
+		w.seed("db", renewed)
+		w.reconcile(owner)
+		w.reconcile(guest)
+		w.ExpectSecret("app", map[string]string{"user": "admin", "password": "n3w", "token": "t0ken"})
+	})
+
+	It("moves when it is renamed", func() {
+		es := fromStore("app").ExternalSecret
+		w.sync(es)
+		w.Events()
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.Target.Name = "moved" })
+		w.reconcile(es)
+		w.ExpectSecret("moved", credentials)
+		w.ExpectNoSecret("app")
+		Expect(es.Status.Binding.Name).To(Equal("moved"))
+		Expect(w.Events()).To(ConsistOf("Normal Created secret created", "Normal Deleted secret deleted because it was orphaned"))
+		w.expectSettled(es)
+	})
+
+	It("stays under its old name when it is nobody's", func() {
+		es := fromStore("app").Creation(esv1.CreateOrphan).ExternalSecret
+		w.sync(es)
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.Target.Name = "moved" })
+		w.reconcile(es)
+		w.ExpectSecret("moved", credentials)
+		w.ExpectSecret("app", credentials)
+	})
+
+	It("that is immutable is not changed, and says how to mend that", func() {
+		es := fromStore("app").Immutable().Every(time.Hour).ExternalSecret
+		w.sync(es)
+		Expect(w.Secret("app").Immutable).To(HaveValue(BeTrue()))
+		w.expectSettled(es)
+		w.seed("db", renewed)
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(es)
+		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, "target is immutable", `secret "app"`)
+		w.ExpectSecret("app", credentials)
+
+		By("making it anew once it is deleted")
+		w.Delete(w.Secret("app"))
+		w.reconcile(es)
+		w.ExpectSecret("app", renewed)
+		lab.ExpectReady(es, esv1.ReasonSecretSynced)
+	})
+
+	It("becomes immutable when that is asked for later", func() {
+		es := fromStore("app").ExternalSecret
+		w.sync(es)
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.Target.Immutable = true })
+		w.reconcile(es)
+		Expect(w.Secret("app").Immutable).To(HaveValue(BeTrue()))
+		w.expectSettled(es)
+	})
+
+	It("of another type is refused, with both types named", func() {
+		w.Create(gen.Secret("app", existing))
+		es := fromStore("app").Template("a", "b").ExternalSecret
+		es.Spec.Target.Template.Type = corev1.SecretTypeBasicAuth
+		w.sync(es)
+		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, `secret "app"`, string(corev1.SecretTypeOpaque), string(corev1.SecretTypeBasicAuth))
+		w.ExpectSecret("app", existing)
+	})
+
+	DescribeTable("that would be a credential of the cluster itself is refused",
+		func(kind corev1.SecretType, annotation, text string) {
+			es := fromStore("app").Template("a", "b").ExternalSecret
+			es.Spec.Target.Template.Type = kind
+			if annotation != "" {
+				es.Spec.Target.Template.Metadata.Annotations = map[string]string{annotation: "default"}
+			}
+			w.sync(es)
+			lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, text)
+			w.ExpectNoSecret("app")
+		},
+		Entry("a ServiceAccount token", corev1.SecretTypeServiceAccountToken, "", "kubernetes.io/service-account-token is refused"),
+		Entry("a bootstrap token", corev1.SecretTypeBootstrapToken, "", "bootstrap.kubernetes.io/token is refused"),
+		Entry("bound to a ServiceAccount", corev1.SecretTypeOpaque, "kubernetes.io/service-account.name",
+			"kubernetes.io/service-account.name is refused"),
+	)
+
+	It("has the object's labels and annotations, but none of the tools that applied it", func() {
+		es := fromStore("app").Label("team", "a").Annotate("note", "n").
+			Label("argocd.argoproj.io/instance", "x").Annotate("argocd.argoproj.io/tracking-id", "x").
+			Annotate("meta.helm.sh/release-name", "x").Label("helm.toolkit.fluxcd.io/name", "x").
+			Label("kustomize.toolkit.fluxcd.io/name", "x").
+			Annotate("kubectl.kubernetes.io/last-applied-configuration", "{}").ExternalSecret
+		w.sync(es)
+		secret := w.Secret("app")
+		delete(secret.Labels, esv1.LabelManaged)
+		delete(secret.Labels, esv1.LabelCreatedBy)
+		delete(secret.Annotations, esv1.AnnotationDataHash)
+		Expect(secret.Labels).To(Equal(map[string]string{"team": "a"}))
+		Expect(secret.Annotations).To(Equal(map[string]string{"note": "n"}))
+	})
+
+	It("goes with its ExternalSecret by owner reference alone, and the reference implementation's finalizer is let go", func() {
+		es := fromStore("app").ExternalSecret
+		es.Finalizers = []string{"externalsecrets.external-secrets.io/externalsecret-cleanup"}
+		w.sync(es)
+		w.Delete(es)
+		w.reconcile(es)
+		Expect(w.Gone(es)).To(BeTrue())
+		w.ExpectSecret("app", credentials) // there is no garbage collector here
+	})
+})

@@ -1,0 +1,114 @@
+package lab
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+)
+
+// The verbs that Refuse knows.
+const (
+	VerbPatch  = "patch"
+	VerbStatus = "patch status"
+	VerbApply  = "apply"
+	VerbDelete = "delete"
+)
+
+// Refuse makes f decide on every write of a controller; the write fails with the error that f returns. Of what is
+// applied, f sees no object. Nil ends that.
+func (l *Lab) Refuse(f func(verb string, o client.Object) error) {
+	if f == nil {
+		l.refuse.Store(nil)
+		return
+	}
+	l.refuse.Store(&f)
+}
+
+// enter counts a write and lets it fail.
+func (l *Lab) enter(verb string, o client.Object) error {
+	l.writes.Add(1)
+	if refuse := l.refuse.Load(); refuse != nil {
+		return (*refuse)(verb, o)
+	}
+	return nil
+}
+
+// observed returns the client of the controllers: it reads what the operator's cache would hold, which of Secrets are
+// those that Sluice manages, and writes are counted. There is no Create and no Update: controllers never use them.
+func (l *Lab) observed() client.Client {
+	watching, ok := l.Client.(client.WithWatch)
+	if !ok {
+		panic("the client of a Lab must be able to watch")
+	}
+	return interceptor.NewClient(watching, interceptor.Funcs{
+		Get: getManaged,
+		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
+			panic("a controller creates an object in place of applying it")
+		},
+		Update: func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error {
+			panic("a controller updates an object in place of patching it")
+		},
+		SubResourceUpdate: func(context.Context, client.Client, string, client.Object, ...client.SubResourceUpdateOption) error {
+			panic("a controller updates a status in place of patching it")
+		},
+		Patch: func(ctx context.Context, c client.WithWatch, o client.Object, p client.Patch, opts ...client.PatchOption) error {
+			if err := l.enter(VerbPatch, o); err != nil {
+				return err
+			}
+			return c.Patch(ctx, o, p, opts...)
+		},
+		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+			if err := l.enter(VerbApply, nil); err != nil {
+				return err
+			}
+			return c.Apply(ctx, o, opts...)
+		},
+		Delete: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.DeleteOption) error {
+			if err := l.enter(VerbDelete, o); err != nil {
+				return err
+			}
+			return c.Delete(ctx, o, opts...)
+		},
+		SubResourcePatch: func(
+			ctx context.Context, c client.Client, name string, o client.Object, p client.Patch, opts ...client.SubResourcePatchOption,
+		) error {
+			if err := l.enter(VerbStatus, o); err != nil {
+				return err
+			}
+			return c.SubResource(name).Patch(ctx, o, p, opts...)
+		},
+	})
+}
+
+func getManaged(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	if err := c.Get(ctx, key, o, opts...); err != nil {
+		return err
+	}
+	if secret, ok := o.(*corev1.Secret); ok && secret.Labels[esv1.LabelManaged] != esv1.LabelManagedValue {
+		*secret = corev1.Secret{}
+		return apierrors.NewNotFound(corev1.Resource("secrets"), key.Name)
+	}
+	return nil
+}
+
+// notices takes the place of the cache of metadata: it asks the API server.
+type notices struct {
+	cache.Cache // nil: controllers only read from it
+
+	reader client.Reader
+}
+
+func (n notices) Get(ctx context.Context, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+	return n.reader.Get(ctx, key, o, opts...)
+}
+
+func (n notices) List(ctx context.Context, list client.ObjectList, opts ...client.ListOption) error {
+	return n.reader.List(ctx, list, opts...)
+}
