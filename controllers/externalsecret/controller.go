@@ -92,6 +92,9 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if c.foreign(ctx, &es) {
+		return ctrl.Result{}, nil
+	}
 	if !es.DeletionTimestamp.IsZero() {
 		return ctrl.Result{}, c.release(ctx, &es)
 	}

@@ -91,14 +91,23 @@ func (c *Controller) delivered(ctx context.Context, es *esv1.ExternalSecret, w *
 	if w.Observed, err = apply.Observe(es, w.target, c.Hasher); err != nil {
 		return past{}, err
 	}
-	former := es.Status.Binding.Name
 	switch {
-	case w.target != nil && (w.Delivered || !w.fresh):
+	case w.target == nil:
+		return c.former(ctx, es)
+	case w.Delivered || !w.fresh:
 		return recall(es, w.target, w.Observed), nil
-	case w.target != nil || former == "" || former == es.TargetName():
+	default:
 		return past{}, nil
 	}
-	secret, err := c.liveSecret(ctx, es.Namespace, former)
+}
+
+// former returns what was delivered to the Secret that was the target before the target got another name.
+func (c *Controller) former(ctx context.Context, es *esv1.ExternalSecret) (past, error) {
+	name := es.Status.Binding.Name
+	if name == "" || name == es.TargetName() {
+		return past{}, nil
+	}
+	secret, err := c.liveSecret(ctx, es.Namespace, name)
 	if err != nil || secret == nil {
 		return past{}, err
 	}

@@ -44,10 +44,10 @@ var _ = Describe("A generated value", func() {
 		"a spec edit": func(es *esv1.ExternalSecret) {
 			lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.Target.Immutable = true })
 		},
-		"a foreign key": func(es *esv1.ExternalSecret) {
+		"a foreign key": func(_ *esv1.ExternalSecret) {
 			lab.Edit(w.Lab, w.Secret("app"), func(s *corev1.Secret) { s.Data["extra"] = []byte("x") })
 		},
-		"the loss of all marks on the target": func(es *esv1.ExternalSecret) {
+		"the loss of all marks on the target": func(_ *esv1.ExternalSecret) {
 			lab.Edit(w.Lab, w.Secret("app"), func(s *corev1.Secret) { s.Labels, s.Annotations = nil, nil })
 		},
 		"a new template": func(es *esv1.ExternalSecret) {

@@ -38,6 +38,18 @@ func (w *observed) holds(es *esv1.ExternalSecret, inputHash string) bool {
 	return owned && w.State == plan.TargetIntact && w.InputHash == inputHash
 }
 
+// complete says whether the target has everything though nothing can be rendered, because a template has used a generated
+// value up: it is intact, the spec is the one that it was made from, or nobody knows another one, and no source has a part
+// in what is due.
+func (w *observed) complete(es *esv1.ExternalSecret, d plan.Decision) bool {
+	if w.State != plan.TargetIntact || es.Spec.Target.Template == nil {
+		return false
+	}
+	same := w.fresh || plan.SyncedGeneration(w.facts.SyncedVersion) == es.Generation
+	touched := w.fresh || (d.Reason == plan.ReasonObjectChanged && w.facts.Inputs == w.facts.SyncedInputs)
+	return same && (touched || onlyGenerated(&es.Spec))
+}
+
 func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (observed, error) {
 	windows, err := plan.ParseWindows(es.Spec.SyncWindows)
 	if err != nil {

@@ -1,9 +1,14 @@
 package externalsecret
 
 import (
+	"context"
+	"errors"
+	"slices"
+
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/stores"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 )
 
@@ -57,4 +62,27 @@ func generatorRefs(spec *esv1.ExternalSecretSpec) []esv1.GeneratorRef {
 		}
 	}
 	return refs
+}
+
+// foreign says whether es is another operator's business because of the controller class of a store or a generator. What
+// cannot be looked up says nothing about that, and is reported by the sync.
+func (c *Controller) foreign(ctx context.Context, es *esv1.ExternalSecret) bool {
+	for _, ref := range storeRefs(&es.Spec) {
+		object, name := storeObject(ref, es.Namespace)
+		if err := c.Client.Get(ctx, name, object); err != nil {
+			continue
+		}
+		if store, ok := object.(esv1.GenericStore); ok && !c.Stores.Serves(store) {
+			return true
+		}
+	}
+	return slices.ContainsFunc(generatorRefs(&es.Spec), func(ref esv1.GeneratorRef) bool {
+		_, err := c.Generators.Bind(ctx, es.Namespace, ref)
+		return errors.Is(err, stores.ErrOtherClass)
+	})
+}
+
+// onlyGenerated says whether spec takes every value from generators, and its templates from itself.
+func onlyGenerated(spec *esv1.ExternalSecretSpec) bool {
+	return len(spec.Data) == 0 && len(generatorRefs(spec)) == len(spec.DataFrom) && len(wakeup.TemplateSources(spec.Target.Template)) == 0
 }

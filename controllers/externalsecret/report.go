@@ -96,9 +96,12 @@ func heldBack(es *esv1.ExternalSecret, out outcome) string {
 	if plan.Frozen(out.facts) {
 		remedy = fmt.Sprintf("delete secret %q to have a new value made", es.TargetName())
 	}
-	what := fmt.Sprintf("generation %d is not applied, generation %d was synced: the change", es.Generation,
-		plan.SyncedGeneration(es.Status.SyncedResourceVersion))
-	if out.facts.Target == plan.TargetDrifted {
+	synced := plan.SyncedGeneration(es.Status.SyncedResourceVersion)
+	what := fmt.Sprintf("generation %d is not applied, generation %d was synced: the change", es.Generation, synced)
+	switch {
+	case out.facts.Target != plan.TargetDrifted && synced == es.Generation:
+		what = "what else the sources hold now is not applied: that"
+	case out.facts.Target == plan.TargetDrifted:
 		what = fmt.Sprintf("secret %q was changed by somebody else and is left so: its repair", es.TargetName())
 	}
 	return what + " needs a generated value which the template has used up, and generators run again only on request: " + remedy
@@ -160,13 +163,10 @@ func (c *Controller) announce(es *esv1.ExternalSecret, out outcome, err error, c
 		}
 		return
 	}
-	switch {
-	case out.change.Action == apply.Delete:
-		event(corev1.EventTypeNormal, "Deleted", "secret deleted due to DeletionPolicy=Delete")
-	case out.change.Action == apply.Write && out.change.Create:
-		event(corev1.EventTypeNormal, "Created", "secret created")
-	case out.change.Action == apply.Write:
-		event(corev1.EventTypeNormal, "Updated", "secret updated")
+	touched := out.change.Action == apply.Write || out.change.Action == apply.Delete
+	if touched {
+		reason, note := deed(out.change)
+		event(corev1.EventTypeNormal, reason, "%s", note)
 	}
 	if len(out.change.Lost) > 0 {
 		event(corev1.EventTypeWarning, "Adopted",
@@ -175,9 +175,21 @@ func (c *Controller) announce(es *esv1.ExternalSecret, out outcome, err error, c
 	for range out.orphans {
 		event(corev1.EventTypeNormal, "Deleted", "secret deleted because it was orphaned")
 	}
-	if changed || out.change.Action == apply.Write || out.change.Action == apply.Delete {
+	if changed || touched {
 		for _, entry := range out.gone {
 			event(corev1.EventTypeNormal, "MissingProviderSecret", "secret does not exist at provider using %s", entry)
 		}
+	}
+}
+
+// deed names what was done to a target.
+func deed(change apply.Change) (reason, note string) {
+	switch {
+	case change.Action == apply.Delete:
+		return "Deleted", "secret deleted due to DeletionPolicy=Delete"
+	case change.Create:
+		return "Created", "secret created"
+	default:
+		return "Updated", "secret updated"
 	}
 }

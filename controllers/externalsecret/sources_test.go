@@ -149,14 +149,21 @@ var _ = Describe("An ExternalSecret", func() {
 			es.Spec.Data[1].RemoteRef.DecodingStrategy = esv1.DecodingBase64
 			es.Spec.Data[1].RemoteRef.Property = "password"
 		}, "spec.data[1]", "Base64"),
-		Entry("a label that no Secret can have", func(es *esv1.ExternalSecret) {
-			gen.ExternalSecret{ExternalSecret: es}.Template("conn", "x")
-			es.Spec.Target.Template.Metadata.Labels = map[string]string{"team": "{{ .password }} and more"}
-		}, `secret "app"`, "metadata.labels"),
 		Entry("another kind of target", func(es *esv1.ExternalSecret) {
 			es.Spec.Target.Manifest = &esv1.ManifestReference{APIVersion: "v1", Kind: "ConfigMap"}
 		}, "spec.target.manifest", "ConfigMap"),
 	)
+
+	It("whose target the API server refuses says which field, and no value", func() {
+		es := fromStore("app").Template("conn", "x").ExternalSecret
+		es.Spec.Target.Template.Metadata.Labels = map[string]string{"team": "{{ .password }} and more"}
+		w.sync(es)
+		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, `secret "app"`, "metadata.labels")
+		Expect(es.Status.Conditions[0].Message).NotTo(ContainSubstring("s3cret"))
+		Expect(w.Events()).To(ConsistOf(Not(ContainSubstring("s3cret"))))
+		w.reconcile(es)
+		Expect(w.Events()).To(BeEmpty())
+	})
 
 	It("does not roll the dice of a template again while nothing changes", func() {
 		es := fromStore("app").Template("hash", "{{ randAlphaNum 32 }}").Template("user", "{{ .user }}").Every(time.Hour).ExternalSecret

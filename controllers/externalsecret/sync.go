@@ -63,7 +63,7 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	}
 	err = c.refresh(ctx, es, &w, &out)
 	if errors.Is(err, errHeld) {
-		out.held = true
+		out.held = !w.complete(es, out.decision)
 		return out, nil
 	}
 	return out, err
@@ -110,24 +110,12 @@ func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *obse
 	}
 	data := w.Data
 	if !unknown && w.State != plan.TargetIntact {
-		keys, err := c.wantedKeys(ctx, es)
-		if err != nil {
+		var err error
+		if data, err = c.wantedData(ctx, es, w); err != nil || data == nil {
 			return nil, err
 		}
-		if len(keys) == 0 || !hasAll(w.target.Data, keys) {
-			return nil, nil //nolint:nilnil // nothing to adopt is a value
-		}
-		data = map[string][]byte{}
-		for _, key := range keys {
-			data[key] = w.target.Data[key]
-		}
 	}
-	in := render.Input{Path: templatePath, Values: data, Labels: es.Labels, Annotations: es.Annotations}
-	if t := es.Spec.Target.Template; t != nil {
-		in.Template = t.DeepCopy()
-		in.Template.Data, in.Template.TemplateFrom = nil, nil
-	}
-	desired, err := c.Renderer.Secret(in)
+	desired, err := c.bare(es, data)
 	if err != nil {
 		// The metadata is made from values that only the sources have: they are read after all, and what the target
 		// has is kept then.
@@ -137,6 +125,29 @@ func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *obse
 		desired.Annotations[apply.GeneratedAnnotation(es)] = text
 	}
 	return &desired, nil
+}
+
+// bare returns a Secret of the given data with the metadata that es asks for; no template touches the data.
+func (c *Controller) bare(es *esv1.ExternalSecret, data map[string][]byte) (render.Desired, error) {
+	in := render.Input{Path: templatePath, Values: data, Labels: es.Labels, Annotations: es.Annotations}
+	if t := es.Spec.Target.Template; t != nil {
+		in.Template = t.DeepCopy()
+		in.Template.Data, in.Template.TemplateFrom = nil, nil
+	}
+	return c.Renderer.Secret(in)
+}
+
+// wantedData returns the wanted keys as the target has them; nil unless it is known that these are all.
+func (c *Controller) wantedData(ctx context.Context, es *esv1.ExternalSecret, w *observed) (map[string][]byte, error) {
+	keys, err := c.wantedKeys(ctx, es)
+	if err != nil || len(keys) == 0 || !hasAll(w.target.Data, keys) {
+		return nil, err
+	}
+	data := make(map[string][]byte, len(keys))
+	for _, key := range keys {
+		data[key] = w.target.Data[key]
+	}
+	return data, nil
 }
 
 // wantedKeys returns the keys that the target is to have; none when only the sources can tell.

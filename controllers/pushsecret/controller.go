@@ -2,6 +2,7 @@ package pushsecret
 
 import (
 	"context"
+	"errors"
 
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -11,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/metrics"
@@ -83,6 +85,9 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
+	if c.foreign(ctx, &ps) {
+		return ctrl.Result{}, nil
+	}
 	if !ps.DeletionTimestamp.IsZero() {
 		return c.finalize(ctx, &ps)
 	}
@@ -94,4 +99,25 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	result, err := c.report(ctx, before, &ps, out, err)
 	c.Metrics.Reconciled(metrics.PushSecret, ps.Namespace, ps.Name, c.Clock.Since(started))
 	return result, err
+}
+
+// foreign says whether a PushSecret is another operator's business because of the controller class of a store or of its
+// generator. What cannot be looked up says nothing about that, and is reported by the sync.
+func (c *Controller) foreign(ctx context.Context, ps *esv1alpha1.PushSecret) bool {
+	for i := range ps.Spec.SecretStoreRefs {
+		found, err := c.matching(ctx, ps.Namespace, &ps.Spec.SecretStoreRefs[i])
+		if err != nil {
+			return false
+		}
+		for _, store := range found {
+			if generic, ok := store.(esv1.GenericStore); ok && !c.Stores.Serves(generic) {
+				return true
+			}
+		}
+	}
+	if ref := ps.Spec.Selector.GeneratorRef; ref != nil {
+		_, err := c.Generators.Bind(ctx, ps.Namespace, *ref)
+		return errors.Is(err, stores.ErrOtherClass)
+	}
+	return false
 }

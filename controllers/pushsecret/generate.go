@@ -24,7 +24,8 @@ func (c *Controller) generated(ctx context.Context, ps *esv1alpha1.PushSecret, w
 	if err != nil {
 		return render.Source{}, nil, err
 	}
-	targets, err := c.targets(ctx, ps, w, sourceKeys(ps, g))
+	keys := sourceKeys(ps, g)
+	targets, err := c.targets(ctx, ps, w, keys)
 	if err != nil {
 		return render.Source{}, nil, err
 	}
@@ -34,17 +35,43 @@ func (c *Controller) generated(ctx context.Context, ps *esv1alpha1.PushSecret, w
 		return source, targets, err
 	}
 	survey(ctx, targets)
-	known, wanted := held(targets, g)
+	known, wanted := held(targets, keys)
+	raw := untouched(ps, g, known)
 	missing := slices.DeleteFunc(wanted, func(key string) bool { _, ok := known[key]; return ok })
-	if len(missing) == 0 {
-		source, err := c.adopted(ctx, ps, known)
-		return source, targets, err
+	var source render.Source
+	switch {
+	case edited(ps) && len(raw) == len(g.Keys()) && len(raw) > 0:
+		source, err = c.shaped(ctx, ps, render.Source{Data: raw})
+	case len(missing) == 0:
+		source, err = c.adopted(ctx, ps, known)
+	default:
+		if err := unread(targets); err != nil {
+			return render.Source{}, nil, err
+		}
+		source, err = c.minted(ctx, ps, g, known, raw, missing)
 	}
-	if err := unread(targets); err != nil {
-		return render.Source{}, nil, err
-	}
-	source, err := c.minted(ctx, ps, g, known, missing)
 	return source, targets, err
+}
+
+// edited says whether a template may have changed since the last push, so that what it made is to be made again.
+func edited(ps *esv1alpha1.PushSecret) bool {
+	synced := plan.SyncedGeneration(ps.Status.SyncedResourceVersion)
+	return ps.Spec.Template != nil && synced != 0 && synced != ps.Generation
+}
+
+// untouched returns those of the known values that come straight from the generator, and not out of the template.
+func untouched(ps *esv1alpha1.PushSecret, g generators.Bound, known map[string][]byte) map[string][]byte {
+	raw := map[string][]byte{}
+	for _, key := range g.Keys() {
+		made := false
+		if ps.Spec.Template != nil {
+			_, made = ps.Spec.Template.Data[key]
+		}
+		if value, ok := known[key]; ok && !made {
+			raw[key] = value
+		}
+	}
+	return raw
 }
 
 // sourceKeys are the keys that the source will have, as far as they are known before the generator has run.
@@ -57,14 +84,14 @@ func sourceKeys(ps *esv1alpha1.PushSecret, g generators.Bound) []string {
 	return slices.Compact(keys)
 }
 
-// held returns the values that the stores hold, by source key, and the keys that the entries need. The first store in
-// order that has a value is believed.
-func held(targets []*target, g generators.Bound) (known map[string][]byte, wanted []string) {
+// held returns the values that the stores hold, by source key, and the keys that the entries need; all are the keys of the
+// source. The first store in order that has a value is believed.
+func held(targets []*target, all []string) (known map[string][]byte, wanted []string) {
 	known = map[string][]byte{}
 	for _, t := range targets {
 		for i := range t.places {
 			p := &t.places[i]
-			for key, value := range p.parts(g.Keys()) {
+			for key, value := range p.parts(all) {
 				wanted = append(wanted, key)
 				if _, ok := known[key]; !ok && value != nil {
 					known[key] = value
@@ -136,28 +163,17 @@ func (c *Controller) adopted(ctx context.Context, ps *esv1alpha1.PushSecret, kno
 	return c.shaped(ctx, bare, render.Source{Data: known})
 }
 
-// minted runs the generator for the keys that no store holds, and keeps the values that one holds. Where a template
+// minted runs the generator for the keys that no store holds, and keeps the values that one holds; raw are those of them
+// that no template has touched. Where a template
 // makes the missing key out of a value that is held only in another shape, a new value would not belong to it, and the
 // error says so.
 func (c *Controller) minted(
 	ctx context.Context,
 	ps *esv1alpha1.PushSecret,
 	g generators.Bound,
-	known map[string][]byte,
+	known, raw map[string][]byte,
 	missing []string,
 ) (render.Source, error) {
-	raw := map[string][]byte{}
-	for _, key := range g.Keys() {
-		value, ok := known[key]
-		if ps.Spec.Template != nil {
-			if _, made := ps.Spec.Template.Data[key]; made {
-				ok = false
-			}
-		}
-		if ok {
-			raw[key] = value
-		}
-	}
 	if ps.Spec.Template != nil && len(known) > 0 && len(raw) < len(g.Keys()) {
 		return render.Source{}, fault.New(
 			fault.Invalid,

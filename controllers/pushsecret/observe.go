@@ -42,6 +42,11 @@ func (c *Controller) observe(ctx context.Context, ps *esv1alpha1.PushSecret) (ob
 	if err := c.sources(ctx, ps, &inputs); err != nil {
 		return observed{}, err
 	}
+	forceSync, handled := plan.ForceSync(ps), c.refreshed.Handled(ps, ps.Status.LastHandledForceSync)
+	if ps.Status.ObservedGeneration == 0 {
+		// A request that stood there before Sluice first looked was another operator's, which does not record what it handled.
+		handled = forceSync
+	}
 	return observed{stores: stores, facts: plan.Facts{
 		Now:              c.Clock.Now(),
 		Policy:           esv1.RefreshPeriodic,
@@ -53,8 +58,8 @@ func (c *Controller) observe(ctx context.Context, ps *esv1alpha1.PushSecret) (ob
 		SyncedVersion:    ps.Status.SyncedResourceVersion,
 		Inputs:           inputs.Digest(),
 		SyncedInputs:     ps.Status.SyncedInputs,
-		ForceSync:        plan.ForceSync(ps),
-		HandledForceSync: c.refreshed.Handled(ps, ps.Status.LastHandledForceSync),
+		ForceSync:        forceSync,
+		HandledForceSync: handled,
 	}}, nil
 }
 

@@ -116,19 +116,30 @@ func (c *Controller) remove(ctx context.Context, ps *esv1alpha1.PushSecret, stor
 		return err
 	}
 	if t != nil {
-		for i := range t.places {
-			p := &t.places[i]
-			if p.at != at {
-				continue
-			}
-			property := p.Data.Match.RemoteRef.Property
-			if property == ref.Property || (property == "" && p.fields == nil) {
-				return errWanted
-			}
-			removal.Keep = append(append(removal.Keep, property), p.fields...)
+		keep, wanted := t.keeps(at, ref.Property)
+		if wanted {
+			return errWanted
 		}
+		removal.Keep = keep
 	}
 	return session.Delete(ctx, removal)
+}
+
+// keeps returns the fields of the remote secret at the given place that are wanted there, and whether the one of the given
+// property is among them.
+func (t *target) keeps(at, property string) (fields []string, wanted bool) {
+	for i := range t.places {
+		p := &t.places[i]
+		if p.at != at {
+			continue
+		}
+		own := p.Data.Match.RemoteRef.Property
+		if own == property || (own == "" && p.fields == nil) {
+			return nil, true
+		}
+		fields = append(append(fields, own), p.fields...)
+	}
+	return fields, false
 }
 
 // reopen opens a store that the status names; nil when it does not exist any more.

@@ -242,7 +242,7 @@ var _ = Describe("A PushSecret of a Secret", func() {
 	})
 
 	It("goes on with what its own status says that it pushed", func() {
-		w.seed("a", "db", pushed("from the reference implementation"))
+		w.seed("a", pushed("from the reference implementation"))
 		ps := fromSecret("push", "a").PushSecret
 		w.Create(ps)
 		lab.EditStatus(w.Lab, ps, func(ps *esv1alpha1.PushSecret) {
@@ -254,7 +254,7 @@ var _ = Describe("A PushSecret of a Secret", func() {
 	})
 
 	It("with IfNotExists leaves what is there, and fills what is not", func() {
-		w.seed("a", "db", pushed("theirs"))
+		w.seed("a", pushed("theirs"))
 		ps := fromSecret("push", "a", "b").Update(esv1alpha1.UpdateIfNotExists).PushSecret
 		w.push(ps)
 		lab.ExpectReady(ps, esv1alpha1.ReasonSynced, "Existing secrets in providers unchanged.")

@@ -55,9 +55,9 @@ func (w *world) restart() {
 	})
 }
 
-// seed puts a secret into a store.
-func (w *world) seed(store, key string, fields map[string]string) {
-	w.Memory(store).Seed(key, providers.Secret{Fields: lab.Fields(fields)})
+// seed puts a secret db into a store.
+func (w *world) seed(store string, fields map[string]string) {
+	w.Memory(store).Seed("db", providers.Secret{Fields: lab.Fields(fields)})
 }
 
 // reconcile lets the controller work on ps.
@@ -81,6 +81,14 @@ func (w *world) expectSettled(ps *esv1alpha1.PushSecret) {
 	Expect(w.remoteWrites()).To(Equal(before), "writes to the stores")
 }
 
+// expectOnlyStatus expects that another look at ps writes nothing to the stores.
+func (w *world) expectOnlyStatus(ps *esv1alpha1.PushSecret) {
+	GinkgoHelper()
+	before := w.remoteWrites()
+	w.reconcile(ps)
+	Expect(w.remoteWrites()).To(Equal(before), "writes to the stores")
+}
+
 func (w *world) remoteWrites() int { return w.Memory("a").Writes() + w.Memory("b").Writes() }
 
 // fromSecret is a PushSecret of the password in "source".
@@ -89,8 +97,8 @@ func fromSecret(name string, stores ...string) gen.PushSecret {
 }
 
 // generated is a PushSecret of a generated password.
-func generated(name string, stores ...string) gen.PushSecret {
-	return gen.NewPushSecret(name).Generate(genv1alpha1.KindFake, "g").To(stores...).Data("password", "db", "password")
+func generated(stores ...string) gen.PushSecret {
+	return gen.NewPushSecret("push").Generate(genv1alpha1.KindFake, "g").To(stores...).Data("password", "db", "password")
 }
 
 // value returns the field password of the remote secret db.

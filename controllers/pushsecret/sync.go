@@ -10,8 +10,10 @@ import (
 
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
@@ -57,11 +59,17 @@ func (c *Controller) sync(ctx context.Context, ps *esv1alpha1.PushSecret) (outco
 		return out, nil
 	}
 	err = c.deliver(ctx, ps, w, &out)
-	if errors.Is(err, errSourceGone) && ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete && len(out.synced) > 0 {
+	if errors.Is(err, errSourceGone) && ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete && (len(out.synced) > 0 || cleaned(ps)) {
 		out.sourceGone = true
 		out.synced, err = c.prune(ctx, ps, ps.Status.SyncedPushSecrets, nil)
 	}
 	return out, err
+}
+
+// cleaned says whether what was pushed was removed before, because the source is gone.
+func cleaned(ps *esv1alpha1.PushSecret) bool {
+	ready := meta.FindStatusCondition(ps.Status.Conditions, esv1.ConditionReady)
+	return ready != nil && ready.Reason == esv1alpha1.ReasonSourceDeleted
 }
 
 // deliver brings the source into every store, and takes away what is not wanted any more. It goes on after a failure, so

@@ -40,7 +40,7 @@ func (p *Pool) find(ctx context.Context, namespace string, ref esv1.SecretStoreR
 
 // admit returns nil when objects in namespace may use store.
 func (p *Pool) admit(ctx context.Context, store esv1.GenericStore, namespace string) error {
-	if !p.serves(store) {
+	if !p.Serves(store) {
 		return ErrOtherClass
 	}
 	conditions := store.StoreSpec().Conditions
@@ -58,7 +58,8 @@ func (p *Pool) admit(ctx context.Context, store esv1.GenericStore, namespace str
 	return nil
 }
 
-func (p *Pool) serves(store esv1.GenericStore) bool {
+// Serves reports whether store is of this operator's controller class, or of none.
+func (p *Pool) Serves(store esv1.GenericStore) bool {
 	class := store.StoreSpec().Controller
 	return class == "" || class == p.config.Class
 }

@@ -112,7 +112,7 @@ func (p *Pool) Open(ctx context.Context, namespace string, ref esv1.SecretStoreR
 // elsewhere is read again. A store whose credentials are in the namespace of the object that uses it cannot be opened
 // like this: providers.ErrNeedsConsumer is in the error's chain then.
 func (p *Pool) OpenStore(ctx context.Context, store esv1.GenericStore) (*Session, error) {
-	if !p.serves(store) {
+	if !p.Serves(store) {
 		return nil, ErrOtherClass
 	}
 	p.Forget(ctx, nameOf(store))

@@ -131,18 +131,15 @@ func emptied(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Se
 
 // permitted refuses targets that must not be touched or cannot be.
 func permitted(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Secret) error {
-	if owner := metav1.GetControllerOf(target); owner != nil && owner.UID != w.Owner.UID && owns(policy) {
-		if owner.Kind == esv1.KindExternalSecret {
+	if owner := metav1.GetControllerOf(target); owner != nil && owner.UID != w.Owner.UID {
+		switch {
+		case owner.Kind == esv1.KindExternalSecret: // under every policy: it would take added keys away again
 			return fault.New(fault.Conflict, "target is owned by another ExternalSecret: secret %q is owned by another ExternalSecret: %s",
 				target.Name, owner.Name)
+		case owns(policy):
+			return fault.New(fault.Conflict, "secret %q is controlled by %s %q: choose another target.name, or creationPolicy Merge to add keys to it",
+				target.Name, owner.Kind, owner.Name)
 		}
-		return fault.New(
-			fault.Conflict,
-			"secret %q is controlled by %s %q: choose another target.name, or creationPolicy Merge to add keys to it",
-			target.Name,
-			owner.Kind,
-			owner.Name,
-		)
 	}
 	if w.Desired.Type != "" && target.Type != w.Desired.Type {
 		return fault.New(fault.Invalid, "secret %q has type %s, which cannot be changed to %s: delete the secret, or mend template.type",

@@ -46,9 +46,8 @@ func write(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, d r
 		if !apierrors.IsConflict(err) {
 			return writeError(err, "patch", owner.Namespace, owner.TargetName())
 		}
-		if field, other := rival(err); other != "" {
-			return fault.Wrap(fault.Conflict, err, "%s of secret %q belongs to another ExternalSecret, with another value (field manager %q)",
-				field, owner.TargetName(), other)
+		if err := rival(ctx, c, owner, err); err != nil {
+			return err
 		}
 	}
 	return writeError(c.Apply(ctx, config, manager, client.ForceOwnership), "patch", owner.Namespace, owner.TargetName())
@@ -57,19 +56,31 @@ func write(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, d r
 // managerInConflict finds the field manager in what the API server says of a conflict.
 var managerInConflict = regexp.MustCompile(`conflict with "([^"]+)"`)
 
-// rival returns a field that another ExternalSecret applies, and that ExternalSecret's field manager; nothing when there is none.
-func rival(err error) (field, manager string) {
+// rival returns a fault.Conflict when it was a field of another ExternalSecret that refused an apply; nil when nobody stands
+// against forcing it. What an ExternalSecret that is gone has left belongs to nobody.
+func rival(ctx context.Context, c client.Reader, owner *esv1.ExternalSecret, refused error) error {
 	var status apierrors.APIStatus
-	if !errors.As(err, &status) || status.Status().Details == nil {
-		return "", ""
+	if !errors.As(refused, &status) || status.Status().Details == nil {
+		return nil
+	}
+	var others esv1.ExternalSecretList
+	if err := c.List(ctx, &others, client.InNamespace(owner.Namespace)); err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the ExternalSecrets in namespace %q could not be listed", owner.Namespace)
 	}
 	for _, cause := range status.Status().Details.Causes {
 		found := managerInConflict.FindStringSubmatch(cause.Message)
-		if cause.Type == metav1.CauseTypeFieldManagerConflict && found != nil && strings.HasPrefix(found[1], esv1.FieldManagerPrefix) {
-			return strings.TrimPrefix(cause.Field, "."), found[1]
+		if cause.Type != metav1.CauseTypeFieldManagerConflict || found == nil {
+			continue
+		}
+		for i := range others.Items {
+			other := &others.Items[i]
+			if found[1] == FieldManager(other.Name) && other.TargetName() == owner.TargetName() {
+				return fault.Wrap(fault.Conflict, refused, "%s of secret %q is delivered by ExternalSecret %q with another value: "+
+					"let one of the two use another key", strings.TrimPrefix(cause.Field, "."), owner.TargetName(), other.Name)
+			}
 		}
 	}
-	return "", ""
+	return nil
 }
 
 func configuration(owner *esv1.ExternalSecret, d render.Desired) *corev1ac.SecretApplyConfiguration {

@@ -27,7 +27,7 @@ import (
 func cluster(t *testing.T, funcs interceptor.Funcs, secrets ...client.Object) client.Client {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	if err := corev1.AddToScheme(scheme); err != nil {
+	if err := errors.Join(corev1.AddToScheme(scheme), esv1.AddToScheme(scheme)); err != nil {
 		t.Fatal(err)
 	}
 	return fake.NewClientBuilder().WithScheme(scheme).WithObjects(secrets...).WithReturnManagedFields().WithInterceptorFuncs(funcs).Build()
@@ -108,8 +108,10 @@ func TestDoOnASharedTarget(t *testing.T) {
 		{"a field that somebody edited is taken back", esv1.CreateMerge, "kubectl-edit", 2, ""},
 		{
 			"a field of another ExternalSecret is not", esv1.CreateMerge, apply.FieldManager("other"), 1,
-			`data.password of secret "app" belongs to another ExternalSecret, with another value (field manager "` + apply.FieldManager("other") + `")`,
+			`data.password of secret "app" is delivered by ExternalSecret "other" with another value: let one of the two use another key`,
 		},
+		{"what a former ExternalSecret left belongs to nobody", esv1.CreateMerge, apply.FieldManager("former"), 2, ""},
+		{"an ExternalSecret with another target has nothing to say", esv1.CreateMerge, apply.FieldManager("elsewhere"), 2, ""},
 	}
 	for _, tc := range cases {
 		t.Run(tc.reason, func(t *testing.T) {
@@ -124,6 +126,14 @@ func TestDoOnASharedTarget(t *testing.T) {
 					return refusal(tc.manager)
 				},
 			})
+			other, elsewhere := asking(esv1.CreateMerge, ""), asking(esv1.CreateMerge, "")
+			other.Name, other.Spec.Target.Name = "other", "app"
+			elsewhere.Name, elsewhere.Spec.Target.Name = "elsewhere", "another"
+			for _, neighbour := range []*esv1.ExternalSecret{other, elsewhere} {
+				if err := c.Create(t.Context(), neighbour); err != nil {
+					t.Fatal(err)
+				}
+			}
 			err := apply.Do(t.Context(), c, asking(tc.policy, ""), nil, apply.Change{Action: apply.Write})
 			if attempts != tc.attempts {
 				t.Errorf("%d attempts, want %d", attempts, tc.attempts)

@@ -46,6 +46,7 @@ func Edit[O client.Object](l *Lab, o O, edit func(O)) {
 // EditStatus is Edit for the status.
 func EditStatus[O client.Object](l *Lab, o O, edit func(O)) {
 	GinkgoHelper()
+	l.place(o)
 	Expect(l.Client.Get(l.ctx, client.ObjectKeyFromObject(o), o)).To(Succeed())
 	edit(o)
 	Expect(l.Client.Status().Update(l.ctx, o)).To(Succeed())
