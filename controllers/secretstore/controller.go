@@ -101,15 +101,12 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	before, ok := object.DeepCopyObject().(store)
-	if !ok || !object.GetDeletionTimestamp().IsZero() {
+	if !ok || !object.GetDeletionTimestamp().IsZero() || !c.Stores.Serves(object) {
 		return ctrl.Result{}, nil
 	}
 	interval, err := refreshInterval(object.StoreSpec().RefreshInterval, c.Interval)
 	if err == nil {
 		err = c.check(ctx, object)
-	}
-	if errors.Is(err, stores.ErrOtherClass) {
-		return ctrl.Result{}, nil
 	}
 	c.report(object, err)
 	if statusErr := report.Status(ctx, c.Client, before, object); statusErr != nil {

@@ -86,8 +86,9 @@ var _ = Describe("A SecretStore", func() {
 		Expect(store.Status.Conditions[0].Message).NotTo(ContainSubstring("hunter2"))
 	})
 
-	It("of another controller class is left alone", func() {
+	It("of another controller class is left alone, whatever is wrong with it", func() {
 		store.Spec.Controller = "other"
+		store.Spec.RefreshInterval = new(intstr.FromString("soon"))
 		l.Create(store)
 		l.Quietly(func() { Expect(l.Reconcile(controller, store)).To(BeZero()) })
 		Expect(store.Status).To(BeZero())
