@@ -13,11 +13,8 @@ const (
 
 // Reasons of a store's Ready condition.
 const (
-	ReasonStoreValid             = "Valid"
-	ReasonValidationUnknown      = "ValidationUnknown"
-	ReasonInvalidProviderConfig  = "InvalidProviderConfig"
-	ReasonInvalidStoreConfig     = "InvalidStoreConfiguration"
-	ReasonStoreValidationFailure = "ValidationFailed"
+	ReasonStoreValid            = "Valid"
+	ReasonInvalidProviderConfig = "InvalidProviderConfig"
 )
 
 // Labels and annotations on the Secrets that an ExternalSecret manages.
