@@ -58,6 +58,8 @@ type Deps struct {
 	Concurrency int
 	// StoreInterval is the time between two checks of a store.
 	StoreInterval time.Duration
+	// GenericTargets allows ExternalSecrets to have targets of other kinds than Secret.
+	GenericTargets bool
 	// FloodGate refuses to read from stores that are not Ready.
 	FloodGate bool
 	// NeverCopied are further prefixes of labels and annotations that are not copied to what is made from an object.
@@ -86,7 +88,7 @@ func All(d Deps) []Controller {
 	all := []Controller{
 		externalsecret.New(externalsecret.Config{
 			Client: d.Client, Live: d.Live, Notices: d.Notices, Stores: d.Stores, RequireReady: d.FloodGate, Generators: d.Generators,
-			Collector: fetch.Collector{Engine: d.Engine}, Renderer: renderer, Hasher: d.Hasher, Metrics: d.Metrics,
+			GenericTargets: d.GenericTargets, Collector: fetch.Collector{Engine: d.Engine}, Renderer: renderer, Hasher: d.Hasher, Metrics: d.Metrics,
 			Events: d.Recorder("external-secrets"), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
 		}),
 	}

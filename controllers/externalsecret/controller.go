@@ -2,6 +2,7 @@ package externalsecret
 
 import (
 	"context"
+	"sync"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
@@ -34,6 +35,8 @@ type Config struct {
 	Notices cache.Cache
 	// Stores opens stores.
 	Stores *stores.Pool
+	// GenericTargets allows targets of other kinds than Secret.
+	GenericTargets bool
 	// RequireReady refuses stores that are not Ready.
 	RequireReady bool
 	// Generators finds and runs generators.
@@ -58,6 +61,9 @@ type Config struct {
 type Controller struct {
 	Config
 	refreshed *report.Refreshes
+	// running is the controller in the manager, nil until Register. watched are the kinds of targets that it watches.
+	running controller.Controller
+	watched sync.Map
 }
 
 // New returns the controller.
@@ -78,7 +84,9 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		WithOptions(c.Options).
 		For(&esv1.ExternalSecret{}, wakeup.OwnChanges()).
 		Watches(&corev1.Secret{}, wakeup.Handler(c.Client, wakeup.KindSecret, &esv1.ExternalSecretList{}))
-	return wakeup.Watch(b, c.Client, &esv1.ExternalSecretList{}, c.Generators.Generators, c.Notices).Complete(c)
+	var err error
+	c.running, err = wakeup.Watch(b, c.Client, &esv1.ExternalSecretList{}, c.Generators.Generators, c.Notices).Build(c)
+	return err
 }
 
 // Reconcile brings one target into the wanted state and says in the status how that went.

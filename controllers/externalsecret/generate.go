@@ -85,7 +85,7 @@ func (c *Controller) note(es *esv1.ExternalSecret, w *observed, index int, value
 // The API server is asked, so that a stale cache cannot make a value look lost.
 func (c *Controller) delivered(ctx context.Context, es *esv1.ExternalSecret, w *observed) (past, error) {
 	var err error
-	if w.target, err = c.liveSecret(ctx, es.Namespace, es.TargetName()); err != nil {
+	if w.target, err = c.live(ctx, es); err != nil {
 		return past{}, err
 	}
 	if w.Observed, err = apply.Observe(es, w.target, c.Hasher); err != nil {
@@ -93,7 +93,7 @@ func (c *Controller) delivered(ctx context.Context, es *esv1.ExternalSecret, w *
 	}
 	switch {
 	case w.target == nil:
-		return c.former(ctx, es)
+		return c.deliveredBefore(ctx, es)
 	case w.Delivered || !w.fresh:
 		return recall(es, w.target, w.Observed), nil
 	default:
@@ -101,21 +101,21 @@ func (c *Controller) delivered(ctx context.Context, es *esv1.ExternalSecret, w *
 	}
 }
 
-// former returns what was delivered to the Secret that was the target before the target got another name.
-func (c *Controller) former(ctx context.Context, es *esv1.ExternalSecret) (past, error) {
-	name := es.Status.Binding.Name
-	if name == "" || name == es.TargetName() {
+// deliveredBefore returns what was delivered to the target that there was before it got another name or kind.
+func (c *Controller) deliveredBefore(ctx context.Context, es *esv1.ExternalSecret) (past, error) {
+	before := former(es)
+	if before == nil {
 		return past{}, nil
 	}
-	secret, err := c.liveSecret(ctx, es.Namespace, name)
-	if err != nil || secret == nil {
+	target, err := c.live(ctx, before)
+	if err != nil || target == nil {
 		return past{}, err
 	}
-	seen, err := apply.Observe(es, secret, c.Hasher)
+	seen, err := apply.Observe(before, target, c.Hasher)
 	if err != nil || !seen.Delivered {
 		return past{}, err
 	}
-	return recall(es, secret, seen), nil
+	return recall(before, target, seen), nil
 }
 
 // kept returns the values of the generator that are still there, and whether these are all. It is errHeld when a value was

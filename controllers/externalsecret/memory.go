@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/pipeline/apply"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
@@ -46,9 +44,9 @@ type past struct {
 }
 
 // recall returns what owner delivered to a target.
-func recall(owner *esv1.ExternalSecret, target *corev1.Secret, seen apply.Observed) past {
+func recall(owner *esv1.ExternalSecret, target *apply.Target, seen apply.Observed) past {
 	p := past{data: seen.Data, memory: memory{}}
-	for part := range strings.SplitSeq(target.Annotations[apply.GeneratedAnnotation(owner)], ",") {
+	for part := range strings.SplitSeq(target.GetAnnotations()[apply.GeneratedAnnotation(owner)], ",") {
 		if name, carrier, ok := strings.Cut(part, "="); ok {
 			p.memory[name] = carrier
 		}

@@ -3,9 +3,8 @@ package externalsecret
 import (
 	"context"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -18,7 +17,7 @@ import (
 
 // observed is the world as one sync sees it.
 type observed struct {
-	target *corev1.Secret // nil when there is none
+	target *apply.Target // nil when there is none
 	apply.Observed
 	facts plan.Facts
 	// fresh says that no delivery by this very object is on record.
@@ -30,6 +29,18 @@ type observed struct {
 // fillsOnly says that the target was there before an object that is delivered only once: the values that it has stay.
 func (w *observed) fillsOnly() bool {
 	return w.fresh && plan.Frozen(w.facts) && w.target != nil
+}
+
+// shared returns the target as an object of another kind than Secret that others write too; nil when it is not such.
+func (w *observed) shared(es *esv1.ExternalSecret) map[string]any {
+	policy := es.Spec.Target.CreationPolicyOrDefault()
+	if w.target == nil || (policy != esv1.CreateMerge && policy != esv1.CreateOrMerge) {
+		return nil
+	}
+	if object, ok := w.target.Object.(*unstructured.Unstructured); ok {
+		return object.Object
+	}
+	return nil
 }
 
 // holds says that the target is what es makes of the inputs with the given fingerprint, so that nothing need be rendered.
@@ -91,47 +102,12 @@ func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (obse
 }
 
 // state is that of the target for the plan. One that has lost its owner is not intact: nobody would delete it.
-func state(es *esv1.ExternalSecret, target *corev1.Secret, seen apply.Observed) plan.Target {
+func state(es *esv1.ExternalSecret, target *apply.Target, seen apply.Observed) plan.Target {
 	owner := es.Spec.Target.CreationPolicyOrDefault() == esv1.CreateOwner
 	if owner && seen.State == plan.TargetIntact && !metav1.IsControlledBy(target, es) {
 		return plan.TargetDrifted
 	}
 	return seen.State
-}
-
-// target returns the target as it is, nil when there is none. The cache holds managed Secrets alone; where the metadata
-// of another one is on record, the API server is asked.
-func (c *Controller) target(ctx context.Context, es *esv1.ExternalSecret) (*corev1.Secret, error) {
-	name := types.NamespacedName{Namespace: es.Namespace, Name: es.TargetName()}
-	var secret corev1.Secret
-	err := c.Client.Get(ctx, name, &secret)
-	if err == nil {
-		return &secret, nil
-	}
-	if !apierrors.IsNotFound(err) {
-		return nil, fault.Wrap(fault.Unavailable, err, "secret %q could not be read", es.TargetName())
-	}
-	if err := c.Notices.Get(ctx, name, wakeup.Metadata(wakeup.KindSecret)); apierrors.IsNotFound(err) {
-		return nil, nil //nolint:nilnil // no target is a value
-	}
-	return c.liveSecret(ctx, es.Namespace, es.TargetName())
-}
-
-// liveSecret asks the API server, nil when there is none. It is for decisions that must not rest on a stale cache.
-func (c *Controller) liveSecret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
-	var secret corev1.Secret
-	err := c.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, &secret)
-	switch {
-	case err == nil:
-		return &secret, nil
-	case apierrors.IsNotFound(err):
-		return nil, nil //nolint:nilnil // no target is a value
-	case apierrors.IsForbidden(err):
-		return nil, fault.Wrap(fault.Denied, err,
-			"the operator may not get secret %q in namespace %q: grant it the verb \"get\" on secrets there", name, namespace)
-	default:
-		return nil, fault.Wrap(fault.Unavailable, err, "secret %q could not be read", name)
-	}
 }
 
 // inputs returns the state of the stores and template sources that es refers to.

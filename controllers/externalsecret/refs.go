@@ -18,7 +18,7 @@ func references(o client.Object) []string {
 	if !ok {
 		return nil
 	}
-	keys := []string{wakeup.Key(wakeup.KindSecret, es.Namespace, es.TargetName())}
+	keys := []string{wakeup.Key(targetKind(es.Spec.Target.Manifest), es.Namespace, es.TargetName())}
 	for _, ref := range storeRefs(&es.Spec) {
 		keys = append(keys, wakeup.StoreKey(ref.KindOrDefault(), es.Namespace, ref.Name))
 	}

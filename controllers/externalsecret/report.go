@@ -40,7 +40,7 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	status := metav1.ConditionTrue
 	reason, message := c.success(es, out)
 	if err != nil {
-		status, reason, message = metav1.ConditionFalse, esv1.ReasonSecretSyncedError, fault.Message(err)
+		status, reason, message = metav1.ConditionFalse, wordsOf(es).failed, fault.Message(err)
 	}
 	es.Status.ObservedGeneration = es.Generation
 	changed := report.Ready(&es.Status.Conditions, c.Clock.Now(), es.Generation, status, reason, message)
@@ -63,30 +63,24 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 
 // success returns the reason and message of a sync without an error.
 func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, message string) {
-	synced := plan.SyncedGeneration(es.Status.SyncedResourceVersion)
+	synced, say := plan.SyncedGeneration(es.Status.SyncedResourceVersion), wordsOf(es)
 	switch {
 	case out.held:
-		return esv1.ReasonSecretSynced, "secret synced; " + heldBack(es, out)
+		return say.synced, say.noun + " synced; " + heldBack(es, out)
 	case !out.decision.Due && out.decision.Reason == plan.ReasonFrozen && synced != es.Generation:
-		return esv1.ReasonSecretSynced, fmt.Sprintf(
-			"secret synced; generation %d is not applied, generation %d was synced: %s",
-			es.Generation,
-			synced,
-			frozenBy(&es.Spec),
-		)
+		return say.synced, fmt.Sprintf("%s synced; generation %d is not applied, generation %d was synced: %s",
+			say.noun, es.Generation, synced, frozenBy(&es.Spec))
 	case !out.decision.Due:
 		return settled(es)
 	case out.change.Absent:
-		return esv1.ReasonSecretDeleted, "secret deleted due to DeletionPolicy=Delete"
+		return say.deleted, say.noun + " deleted due to DeletionPolicy=Delete"
 	case out.change.Action == apply.Wait:
-		return esv1.ReasonSecretMissing, fmt.Sprintf(
-			"secret will not be created due to CreationPolicy=Merge: secret %q does not exist",
-			es.TargetName(),
-		)
+		return say.missing, fmt.Sprintf("%s will not be created due to CreationPolicy=Merge: %s %q does not exist",
+			say.noun, say.kind, es.TargetName())
 	case out.change.Retained:
-		return esv1.ReasonSecretSynced, "secret retained due to DeletionPolicy=Retain"
+		return say.synced, say.noun + " retained due to DeletionPolicy=Retain"
 	default:
-		return esv1.ReasonSecretSynced, "secret synced" + helmHint(es.Spec.Target.Template)
+		return delivered(es)
 	}
 }
 
@@ -94,7 +88,7 @@ func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, mess
 func heldBack(es *esv1.ExternalSecret, out outcome) string {
 	remedy := fmt.Sprintf("change annotation %s to ask for a new value", esv1.AnnotationForceSync)
 	if plan.Frozen(out.facts) {
-		remedy = fmt.Sprintf("delete secret %q to have a new value made", es.TargetName())
+		remedy = fmt.Sprintf("delete %s %q to have a new value made", wordsOf(es).kind, es.TargetName())
 	}
 	synced := plan.SyncedGeneration(es.Status.SyncedResourceVersion)
 	what := fmt.Sprintf("generation %d is not applied, generation %d was synced: the change", es.Generation, synced)
@@ -102,7 +96,7 @@ func heldBack(es *esv1.ExternalSecret, out outcome) string {
 	case out.facts.Target != plan.TargetDrifted && synced == es.Generation:
 		what = "what else the sources hold now is not applied: that"
 	case out.facts.Target == plan.TargetDrifted:
-		what = fmt.Sprintf("secret %q was changed by somebody else and is left so: its repair", es.TargetName())
+		what = fmt.Sprintf("%s %q was changed by somebody else and is left so: its repair", wordsOf(es).kind, es.TargetName())
 	}
 	return what + " needs a generated value which the template has used up, and generators run again only on request: " + remedy
 }
@@ -126,7 +120,12 @@ func settled(es *esv1.ExternalSecret) (reason, message string) {
 	if ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == es.Generation {
 		return ready.Reason, ready.Message
 	}
-	return esv1.ReasonSecretSynced, "secret synced" + helmHint(es.Spec.Target.Template)
+	return delivered(es)
+}
+
+func delivered(es *esv1.ExternalSecret) (reason, message string) {
+	say := wordsOf(es)
+	return say.synced, say.noun + " synced" + helmHint(es.Spec.Target.Template)
 }
 
 func frozenBy(spec *esv1.ExternalSecretSpec) string {
@@ -147,6 +146,7 @@ func (c *Controller) record(before, es *esv1.ExternalSecret, out outcome) {
 	es.Status.SyncedResourceVersion = out.facts.Version
 	es.Status.SyncedInputs = out.facts.Inputs
 	es.Status.Binding.Name = es.TargetName()
+	es.Status.Manifest = es.Spec.Target.Manifest
 	quiet := out.change.Action == apply.Keep && equality.Semantic.DeepEqual(before.Status, es.Status)
 	es.Status.RefreshTime = report.Stamp(es.Status.RefreshTime, now, quiet)
 }
@@ -165,31 +165,19 @@ func (c *Controller) announce(es *esv1.ExternalSecret, out outcome, err error, c
 	}
 	touched := out.change.Action == apply.Write || out.change.Action == apply.Delete
 	if touched {
-		reason, note := deed(out.change)
+		reason, note := deed(es, out.change)
 		event(corev1.EventTypeNormal, reason, "%s", note)
 	}
 	if len(out.change.Lost) > 0 {
 		event(corev1.EventTypeWarning, "Adopted",
-			"secret %q existed before; these keys are gone from it: %s", es.TargetName(), strings.Join(out.change.Lost, ", "))
+			"%s %q existed before; these keys are gone from it: %s", wordsOf(es).kind, es.TargetName(), strings.Join(out.change.Lost, ", "))
 	}
 	for range out.orphans {
-		event(corev1.EventTypeNormal, "Deleted", "secret deleted because it was orphaned")
+		event(corev1.EventTypeNormal, "Deleted", "%s deleted because it was orphaned", wordsOf(es).noun)
 	}
 	if changed || touched {
 		for _, entry := range out.gone {
 			event(corev1.EventTypeNormal, "MissingProviderSecret", "secret does not exist at provider using %s", entry)
 		}
-	}
-}
-
-// deed names what was done to a target.
-func deed(change apply.Change) (reason, note string) {
-	switch {
-	case change.Action == apply.Delete:
-		return "Deleted", "secret deleted due to DeletionPolicy=Delete"
-	case change.Create:
-		return "Created", "secret created"
-	default:
-		return "Updated", "secret updated"
 	}
 }

@@ -149,9 +149,6 @@ var _ = Describe("An ExternalSecret", func() {
 			es.Spec.Data[1].RemoteRef.DecodingStrategy = esv1.DecodingBase64
 			es.Spec.Data[1].RemoteRef.Property = "password"
 		}, "spec.data[1]", "Base64"),
-		Entry("another kind of target", func(es *esv1.ExternalSecret) {
-			es.Spec.Target.Manifest = &esv1.ManifestReference{APIVersion: "v1", Kind: "ConfigMap"}
-		}, "spec.target.manifest", "ConfigMap"),
 	)
 
 	It("whose target the API server refuses says which field, and no value", func() {

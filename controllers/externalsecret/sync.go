@@ -32,7 +32,7 @@ type outcome struct {
 	adopted bool
 	// held says that nothing was done, because it would have taken a new generated value that nobody asked for.
 	held bool
-	// gone names sources that are absent, orphans the Secrets that were deleted because the target has another name now.
+	// gone names sources that are absent, orphans what was deleted because the target has another name or kind now.
 	gone, orphans []string
 }
 
@@ -48,9 +48,11 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	if err := plan.Validate(&es.Spec); err != nil {
 		return outcome{}, err
 	}
-	if m := es.Spec.Target.Manifest; m != nil {
-		return outcome{}, fault.New(fault.Unsupported, "spec.target.manifest: targets of kind %s are not supported, only Secrets are",
-			m.Kind)
+	if err := c.permit(es); err != nil {
+		return outcome{}, err
+	}
+	if err := c.watch(es); err != nil {
+		return outcome{}, fault.Wrap(fault.Unknown, err, "%s: changes of the target cannot be watched", manifestPath)
 	}
 	w, err := c.observe(ctx, es)
 	if err != nil {
@@ -96,16 +98,17 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	if err := apply.Do(ctx, c.Client, es, w.target, out.change); err != nil {
 		return err
 	}
-	out.orphans, err = apply.Orphans(ctx, c.Client, es)
+	out.orphans, err = c.retire(ctx, es)
 	return err
 }
 
-// adopt returns the Secret as it is, with the metadata that the object asks for, when an object that is delivered only
+// adopt returns the target as it is, with the metadata that the object asks for, when an object that is delivered only
 // once finds a target that holds everything already: what was made once is not made again because the object is new, has
 // lost its status, or was delivered under another key of fingerprints. It returns nil otherwise.
 func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *observed) (*render.Desired, error) {
 	unknown := plan.Frozen(w.facts) && w.State == plan.TargetUnknown && len(w.Data) > 0
-	if es.Spec.Target.CreationPolicyOrDefault() == esv1.CreateNone || (!w.fillsOnly() && !unknown) {
+	// Fields that a template sets by their paths are not taken from the target.
+	if render.HasPaths(es.Spec.Target.Template) || es.Spec.Target.CreationPolicyOrDefault() == esv1.CreateNone || (!w.fillsOnly() && !unknown) {
 		return nil, nil //nolint:nilnil // nothing to adopt is a value
 	}
 	data := w.Data
@@ -121,20 +124,28 @@ func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *obse
 		// has is kept then.
 		return nil, nil //nolint:nilerr,nilnil // see above
 	}
-	if text, ok := w.target.Annotations[apply.GeneratedAnnotation(es)]; ok {
+	if text, ok := w.target.GetAnnotations()[apply.GeneratedAnnotation(es)]; ok {
 		desired.Annotations[apply.GeneratedAnnotation(es)] = text
 	}
 	return &desired, nil
 }
 
-// bare returns a Secret of the given data with the metadata that es asks for; no template touches the data.
+// bare returns a target of the given data with the metadata that es asks for; no template touches the data.
 func (c *Controller) bare(es *esv1.ExternalSecret, data map[string][]byte) (render.Desired, error) {
 	in := render.Input{Path: templatePath, Values: data, Labels: es.Labels, Annotations: es.Annotations}
 	if t := es.Spec.Target.Template; t != nil {
 		in.Template = t.DeepCopy()
 		in.Template.Data, in.Template.TemplateFrom = nil, nil
 	}
-	return c.Renderer.Secret(in)
+	return c.shape(es, in)
+}
+
+// shape renders the target, of whatever kind it is.
+func (c *Controller) shape(es *esv1.ExternalSecret, in render.Input) (render.Desired, error) {
+	if es.Spec.Target.Manifest.IsSecret() {
+		return c.Renderer.Secret(in)
+	}
+	return c.Renderer.Manifest(in, &es.Spec.Target)
 }
 
 // wantedData returns the wanted keys as the target has them; nil unless it is known that these are all.
@@ -189,7 +200,7 @@ func (c *Controller) render(
 	}
 	in := render.Input{
 		Path: templatePath, Values: values.Data, Template: es.Spec.Target.Template, Texts: texts,
-		Labels: es.Labels, Annotations: es.Annotations,
+		Labels: es.Labels, Annotations: es.Annotations, Existing: w.shared(es),
 	}
 	if wish.InputHash, err = c.inputHash(es, in); err != nil {
 		return false, err
@@ -197,7 +208,7 @@ func (c *Controller) render(
 	if !wish.Empty && w.holds(es, wish.InputHash) {
 		return true, nil
 	}
-	if wish.Desired, err = c.Renderer.Secret(in); err != nil {
+	if wish.Desired, err = c.shape(es, in); err != nil {
 		return false, err
 	}
 	if len(w.generated) > 0 {

@@ -143,6 +143,7 @@ func dependencies(
 		Engine: o.engine(), Hasher: hashing, Metrics: measured, Clock: clock.RealClock{},
 		Concurrency: o.Concurrency, StoreInterval: o.StoreInterval, FloodGate: o.FloodGate, NeverCopied: o.neverCopied(),
 		CheckStores: o.Stores, CheckClusterStores: o.ClusterStores, PushSecrets: o.PushSecrets,
+		GenericTargets: o.GenericTargets,
 	}, nil
 }
 

@@ -27,6 +27,7 @@ type Options struct {
 	Stores                bool
 	ClusterStores         bool
 	PushSecrets           bool
+	GenericTargets        bool
 	LeaderElection        LeaderElection
 	LeftDelimiter         string
 	RightDelimiter        string
@@ -69,6 +70,9 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 	fs.BoolVar(&o.Stores, "enable-secret-store-reconciler", true, "Check SecretStores.")
 	fs.BoolVar(&o.ClusterStores, "enable-cluster-store-reconciler", true, "Check ClusterSecretStores.")
 	fs.BoolVar(&o.PushSecrets, "enable-push-secret-reconciler", true, "Push PushSecrets.")
+	fs.BoolVar(&o.GenericTargets, "unsafe-allow-generic-targets", false,
+		"Let ExternalSecrets write objects of other kinds than Secret (target.manifest), which are not protected as Secrets are. "+
+			"The operator needs rights to these kinds.")
 	fs.BoolVar(&o.LeaderElection.Enabled, "enable-leader-election", false, "Let one of several replicas work at a time.")
 	fs.StringVar(&o.LeaderElection.ID, "leader-election-id", "external-secrets-controller", "The name of the lease.")
 	fs.DurationVar(

@@ -37,7 +37,7 @@ func TestOperator(t *testing.T) {
 var _ = BeforeSuite(func(ctx context.Context) {
 	logf.SetLogger(zap.New(zap.WriteTo(GinkgoWriter), zap.UseDevMode(true)))
 	var err error
-	cluster, err = env.Start(ctx, env.Options{CRDDirs: []string{lab.CRDs}, Log: GinkgoWriter})
+	cluster, err = env.Start(ctx, env.Options{CRDDirs: []string{lab.CRDs, lab.ForeignCRDs}, Log: GinkgoWriter})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(cluster.Stop)
 	admin = lab.NewClient(cluster)

@@ -1,7 +1,9 @@
 package ownership
 
 import (
+	"maps"
 	"slices"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
@@ -47,6 +49,27 @@ func Keys(set *fieldpath.Set, path ...string) []string {
 	}
 	slices.Sort(keys)
 	return keys
+}
+
+// Paths returns the paths of all fields in set, with dots between names, sorted. What is inside of a list has the path of
+// the list.
+func Paths(set *fieldpath.Set) []string {
+	paths := map[string]bool{}
+	for path := range set.Leaves().All() {
+		paths[strings.Join(names(path), ".")] = true
+	}
+	return slices.Sorted(maps.Keys(paths))
+}
+
+func names(path fieldpath.Path) []string {
+	var names []string
+	for _, element := range path {
+		if element.FieldName == nil {
+			break
+		}
+		names = append(names, *element.FieldName)
+	}
+	return names
 }
 
 // Only is a cache transform: of the managed fields it keeps those of the managers that keep accepts, so that objects

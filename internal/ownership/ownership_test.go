@@ -73,6 +73,19 @@ func TestAppliedKeys(t *testing.T) {
 	}
 }
 
+func TestPaths(t *testing.T) {
+	const fields = `{"f:metadata":{"f:labels":{"f:app.io/x":{}}},"f:spec":{".":{},"f:a":{},"f:b":{"f:c":{}},
+		"f:list":{"k:{\"name\":\"x\"}":{".":{},"f:name":{},"f:port":{}}},"f:set":{"v:\"one\"":{}}}}`
+	set, err := ownership.Applied(object(entry(me, fields)), me)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"metadata.labels.app.io/x", "spec.a", "spec.b.c", "spec.list", "spec.set"}
+	if diff := cmp.Diff(want, ownership.Paths(set)); diff != "" {
+		t.Errorf("paths (-want +got):\n%s", diff)
+	}
+}
+
 func TestBrokenFieldsAreAFault(t *testing.T) {
 	_, err := ownership.Applied(object(entry(me, `{"f:data":"`+marked+`"`)), me)
 	if !fault.Is(err, fault.Unknown) || !strings.Contains(err.Error(), me) || strings.Contains(err.Error(), marked) {

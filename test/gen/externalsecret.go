@@ -90,6 +90,21 @@ func (e ExternalSecret) Deletion(policy esv1.ExternalSecretDeletionPolicy) Exter
 	return e
 }
 
+// Manifest sets the kind of the target.
+func (e ExternalSecret) Manifest(apiVersion, kind string) ExternalSecret {
+	e.Spec.Target.Manifest = &esv1.ManifestReference{APIVersion: apiVersion, Kind: kind}
+	return e
+}
+
+// Literal adds a template of keys and values, or of the field that target is the path of.
+func (e ExternalSecret) Literal(target, text string) ExternalSecret {
+	if e.Spec.Target.Template == nil {
+		e.Spec.Target.Template = &esv1.ExternalSecretTemplate{}
+	}
+	e.Spec.Target.Template.TemplateFrom = append(e.Spec.Target.Template.TemplateFrom, esv1.TemplateFrom{Target: target, Literal: &text})
+	return e
+}
+
 // Immutable makes the target immutable.
 func (e ExternalSecret) Immutable() ExternalSecret {
 	e.Spec.Target.Immutable = true
@@ -99,7 +114,10 @@ func (e ExternalSecret) Immutable() ExternalSecret {
 // Template sets the template of one key of the target.
 func (e ExternalSecret) Template(key, text string) ExternalSecret {
 	if e.Spec.Target.Template == nil {
-		e.Spec.Target.Template = &esv1.ExternalSecretTemplate{Data: map[string]string{}}
+		e.Spec.Target.Template = &esv1.ExternalSecretTemplate{}
+	}
+	if e.Spec.Target.Template.Data == nil {
+		e.Spec.Target.Template.Data = map[string]string{}
 	}
 	e.Spec.Target.Template.Data[key] = text
 	return e

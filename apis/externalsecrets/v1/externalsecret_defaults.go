@@ -3,6 +3,9 @@ package v1
 import (
 	"cmp"
 	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // DefaultRefreshInterval is the refresh interval of an object that names none.
@@ -35,6 +38,24 @@ func (t *ExternalSecretTarget) CreationPolicyOrDefault() ExternalSecretCreationP
 // DeletionPolicyOrDefault returns the deletion policy, Retain when the target names none.
 func (t *ExternalSecretTarget) DeletionPolicyOrDefault() ExternalSecretDeletionPolicy {
 	return cmp.Or(t.DeletionPolicy, DeleteRetain)
+}
+
+// GroupVersionKind returns the kind of the target, that of Secrets for nil.
+func (m *ManifestReference) GroupVersionKind() schema.GroupVersionKind {
+	if m == nil {
+		return corev1.SchemeGroupVersion.WithKind("Secret")
+	}
+	return schema.FromAPIVersionAndKind(m.APIVersion, m.Kind)
+}
+
+// IsSecret reports whether the target is a Secret.
+func (m *ManifestReference) IsSecret() bool {
+	return m.GroupVersionKind() == (*ManifestReference)(nil).GroupVersionKind()
+}
+
+// IsConfigMap reports whether the target is a ConfigMap.
+func (m *ManifestReference) IsConfigMap() bool {
+	return m.GroupVersionKind() == corev1.SchemeGroupVersion.WithKind("ConfigMap")
 }
 
 // MergePolicyOrDefault returns the merge policy, Replace when the template names none.

@@ -51,7 +51,8 @@ type ExternalSecretTarget struct {
 	// Template shapes the target.
 	// +optional
 	Template *ExternalSecretTemplate `json:"template,omitempty"`
-	// Manifest makes the target an object of another kind than Secret.
+	// Manifest makes the target an object of another kind than Secret, such as a ConfigMap. The operator has to be started with
+	// --unsafe-allow-generic-targets for that, and needs rights to the kind.
 	// +optional
 	Manifest *ManifestReference `json:"manifest,omitempty"`
 	// Immutable makes the target immutable.
@@ -59,7 +60,7 @@ type ExternalSecretTarget struct {
 	Immutable bool `json:"immutable,omitempty"`
 }
 
-// ManifestReference names the kind of a target that is not a Secret.
+// ManifestReference names the kind of a target, which must be one of namespaced objects.
 type ManifestReference struct {
 	// APIVersion of the target.
 	// +kubebuilder:validation:MinLength=1
@@ -146,7 +147,8 @@ type TemplateFrom struct {
 	// Secret holds the templates.
 	// +optional
 	Secret *TemplateRef `json:"secret,omitempty"`
-	// Target is Data, Labels or Annotations, in any letter case; with target.manifest a path. Data when empty.
+	// Target is Data, Labels or Annotations, in any letter case. With target.manifest it may also be the path of a field, such as
+	// spec.database or spec.rules[0]: what the template renders to is read as YAML and put there. Data when empty.
 	// +optional
 	Target string `json:"target,omitempty"`
 	// Literal is a template that renders to a YAML map of keys and values.

@@ -123,9 +123,12 @@ type ExternalSecretStatus struct {
 	// +listMapKey=type
 	// +optional
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
-	// Binding names the target Secret.
+	// Binding names the target.
 	// +optional
 	Binding ExternalSecretBinding `json:"binding,omitempty,omitzero"`
+	// Manifest is the kind of the target that was last delivered, when spec.target.manifest named one.
+	// +optional
+	Manifest *ManifestReference `json:"manifest,omitempty"`
 }
 
 // ExternalSecret asks for one Secret in its namespace that is filled from stores and generators.

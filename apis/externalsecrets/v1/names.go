@@ -11,6 +11,14 @@ const (
 	ReasonSecretMissing     = "SecretMissing"
 )
 
+// The same for a target that is named by target.manifest.
+const (
+	ReasonResourceSynced      = "ResourceSynced"
+	ReasonResourceSyncedError = "ResourceSyncedError"
+	ReasonResourceDeleted     = "ResourceDeleted"
+	ReasonResourceMissing     = "ResourceMissing"
+)
+
 // Reasons of a store's Ready condition.
 const (
 	ReasonStoreValid            = "Valid"

@@ -12,7 +12,6 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/fingerprint"
-	"github.com/sluice-operator/sluice/internal/ownership"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 )
 
@@ -35,7 +34,7 @@ const (
 type Change struct {
 	// Action to take.
 	Action Action
-	// Desired is the Secret to write, with everything that Sluice adds.
+	// Desired is the target to write, with everything that Sluice adds.
 	Desired render.Desired
 	// Create says that the target does not exist yet.
 	Create bool
@@ -49,7 +48,7 @@ type Change struct {
 type Wish struct {
 	// Owner is the ExternalSecret.
 	Owner *esv1.ExternalSecret
-	// Desired is the rendered Secret.
+	// Desired is the rendered target.
 	Desired render.Desired
 	// Empty says that all sources are gone.
 	Empty bool
@@ -64,6 +63,13 @@ func owns(policy esv1.ExternalSecretCreationPolicy) bool {
 	return policy == esv1.CreateOwner || policy == esv1.CreateOrphan
 }
 
+// exact says whether the target is to hold what owner delivers and nothing else. Objects of kinds that we do not know have
+// fields of their own.
+func exact(owner *esv1.ExternalSecret) bool {
+	m := owner.Spec.Target.Manifest
+	return owns(owner.Spec.Target.CreationPolicyOrDefault()) && (m.IsSecret() || m.IsConfigMap())
+}
+
 // Diff compares the wish with the target as it is, nil when there is none.
 //
 //	policy          target missing    target exists
@@ -74,7 +80,7 @@ func owns(policy esv1.ExternalSecretCreationPolicy) bool {
 //	None            -                 -
 //
 // A target that another controller owns is fault.Conflict, an immutable one or one of another type fault.Invalid.
-func Diff(w Wish, target *corev1.Secret) (Change, error) {
+func Diff(w Wish, target *Target) (Change, error) {
 	policy := w.Owner.Spec.Target.CreationPolicyOrDefault()
 	if policy == esv1.CreateNone {
 		return Change{Action: Keep}, nil
@@ -94,13 +100,13 @@ func Diff(w Wish, target *corev1.Secret) (Change, error) {
 		return Change{}, err
 	}
 	change := Change{Action: Write, Desired: marked(w, policy, target)}
-	if owns(policy) {
+	if exact(w.Owner) {
 		change.Remove = foreignKeys(target.Data, change.Desired.Data)
-		if target.Labels[esv1.LabelManaged] != esv1.LabelManagedValue {
+		if target.GetLabels()[esv1.LabelManaged] != esv1.LabelManagedValue {
 			change.Lost = change.Remove
 		}
 	}
-	settled, err := matches(target, w.Owner, policy, change.Desired)
+	settled, err := matches(target, w.Owner, change.Desired)
 	if err == nil && settled && len(change.Remove) == 0 {
 		change.Action = Keep
 	}
@@ -108,7 +114,7 @@ func Diff(w Wish, target *corev1.Secret) (Change, error) {
 }
 
 // emptied decides what becomes of the target when all sources are gone.
-func emptied(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Secret) (Change, bool, error) {
+func emptied(w Wish, policy esv1.ExternalSecretCreationPolicy, target *Target) (Change, bool, error) {
 	switch w.Owner.Spec.Target.DeletionPolicyOrDefault() {
 	case esv1.DeleteDelete:
 		if policy != esv1.CreateOwner {
@@ -130,34 +136,35 @@ func emptied(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Se
 }
 
 // permitted refuses targets that must not be touched or cannot be.
-func permitted(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Secret) error {
+func permitted(w Wish, policy esv1.ExternalSecretCreationPolicy, target *Target) error {
+	what := described(w.Owner)
 	if owner := metav1.GetControllerOf(target); owner != nil && owner.UID != w.Owner.UID {
 		switch {
 		case owner.Kind == esv1.KindExternalSecret: // under every policy: it would take added keys away again
-			return fault.New(fault.Conflict, "target is owned by another ExternalSecret: secret %q is owned by another ExternalSecret: %s",
-				target.Name, owner.Name)
+			return fault.New(fault.Conflict, "target is owned by another ExternalSecret: %s is owned by another ExternalSecret: %s",
+				what, owner.Name)
 		case owns(policy):
-			return fault.New(fault.Conflict, "secret %q is controlled by %s %q: choose another target.name, or creationPolicy Merge to add keys to it",
-				target.Name, owner.Kind, owner.Name)
+			return fault.New(fault.Conflict, "%s is controlled by %s %q: choose another target.name, or creationPolicy Merge to add keys to it",
+				what, owner.Kind, owner.Name)
 		}
 	}
 	if w.Desired.Type != "" && target.Type != w.Desired.Type {
-		return fault.New(fault.Invalid, "secret %q has type %s, which cannot be changed to %s: delete the secret, or mend template.type",
-			target.Name, target.Type, w.Desired.Type)
+		return fault.New(fault.Invalid, "%s has type %s, which cannot be changed to %s: delete the secret, or mend template.type",
+			what, target.Type, w.Desired.Type)
 	}
 	if target.Type == corev1.SecretTypeServiceAccountToken || target.Type == corev1.SecretTypeBootstrapToken {
-		return fault.New(fault.Invalid, "secret %q has type %s, which is a credential of the cluster itself: choose another target.name",
-			target.Name, target.Type)
+		return fault.New(fault.Invalid, "%s has type %s, which is a credential of the cluster itself: choose another target.name",
+			what, target.Type)
 	}
-	if ptrTrue(target.Immutable) && !covers(target.Data, w.Desired.Data, owns(policy)) {
+	if target.Immutable && !covers(target.Data, w.Desired.Data, exact(w.Owner)) {
 		return fault.New(fault.Invalid,
-			"could not update secret, target is immutable: secret %q is immutable: delete it, and it is made anew", target.Name)
+			"could not update secret, target is immutable: %s is immutable: delete it, and it is made anew", what)
 	}
 	return nil
 }
 
 // marked adds what Sluice puts on every target.
-func marked(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Secret) render.Desired {
+func marked(w Wish, policy esv1.ExternalSecretCreationPolicy, target *Target) render.Desired {
 	d := w.Desired
 	d.Labels, d.Annotations = cloneOrEmpty(d.Labels), cloneOrEmpty(d.Annotations)
 	d.Labels[esv1.LabelManaged] = esv1.LabelManagedValue
@@ -165,10 +172,11 @@ func marked(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Sec
 		d.Labels[esv1.LabelCreatedBy] = CreatedBy(w.Owner.Namespace, w.Owner.Name)
 	}
 	delete(d.Annotations, HashAnnotation(w.Owner)) // a copy of it would be part of the fingerprint
-	d.Annotations[HashAnnotation(w.Owner)] = stamp{w.Hasher.KeyID(), hashOf(w.Hasher, w.Owner, d), w.InputHash}.String()
+	hash := hashOf(w.Hasher, w.Owner, portion{data: d.Data, fields: render.Fields(d.Content), labels: d.Labels, annotations: d.Annotations})
+	d.Annotations[HashAnnotation(w.Owner)] = stamp{w.Hasher.KeyID(), hash, w.InputHash}.String()
 	// What is immutable cannot be made mutable again.
-	d.Immutable = w.Owner.Spec.Target.Immutable || (target != nil && ptrTrue(target.Immutable))
-	if d.Type == "" {
+	d.Immutable = w.Owner.Spec.Target.Immutable || (target != nil && target.Immutable)
+	if d.Type == "" && w.Owner.Spec.Target.Manifest.IsSecret() {
 		d.Type = corev1.SecretTypeOpaque
 		if target != nil {
 			d.Type = cmp.Or(target.Type, d.Type)
@@ -217,21 +225,21 @@ func coversText(have, want map[string]string) bool {
 }
 
 // matches reports whether the target holds exactly what this owner would apply, so that an apply would change nothing.
-func matches(target *corev1.Secret, owner *esv1.ExternalSecret, policy esv1.ExternalSecretCreationPolicy, d render.Desired) (bool, error) {
-	applied, err := ownership.Applied(target, FieldManager(owner.Name))
+func matches(target *Target, owner *esv1.ExternalSecret, d render.Desired) (bool, error) {
+	mine, err := target.applied(FieldManager(owner.Name))
 	if err != nil {
 		return false, err
 	}
-	same := covers(target.Data, d.Data, owns(policy)) &&
-		coversText(target.Labels, d.Labels) &&
-		coversText(target.Annotations, d.Annotations) &&
-		slices.Equal(ownership.Keys(applied, "data"), slices.Sorted(maps.Keys(d.Data))) &&
-		slices.Equal(ownership.Keys(applied, "metadata", "labels"), slices.Sorted(maps.Keys(d.Labels))) &&
-		slices.Equal(ownership.Keys(applied, "metadata", "annotations"), slices.Sorted(maps.Keys(d.Annotations))) &&
-		ptrTrue(target.Immutable) == d.Immutable &&
-		(policy != esv1.CreateOwner || metav1.IsControlledBy(target, owner)) &&
-		!slices.ContainsFunc(d.Finalizers, func(f string) bool { return !slices.Contains(target.Finalizers, f) })
-	return same, nil
+	fields := render.Fields(d.Content)
+	return covers(target.Data, d.Data, exact(owner)) &&
+		covers(target.Fields, fields, false) &&
+		coversText(target.GetLabels(), d.Labels) &&
+		coversText(target.GetAnnotations(), d.Annotations) &&
+		slices.Equal(mine.keys, slices.Sorted(maps.Keys(d.Data))) &&
+		mine.fieldsEqual(fields) &&
+		slices.Equal(mine.labels, slices.Sorted(maps.Keys(d.Labels))) &&
+		slices.Equal(mine.annotations, slices.Sorted(maps.Keys(d.Annotations))) &&
+		target.Immutable == d.Immutable &&
+		(owner.Spec.Target.CreationPolicyOrDefault() != esv1.CreateOwner || metav1.IsControlledBy(target, owner)) &&
+		!slices.ContainsFunc(d.Finalizers, func(f string) bool { return !slices.Contains(target.GetFinalizers(), f) }), nil
 }
-
-func ptrTrue(b *bool) bool { return b != nil && *b }

@@ -74,7 +74,7 @@ func TestDiffDecides(t *testing.T) {
 				if state == "typed" {
 					w.Desired.Type = corev1.SecretTypeTLS
 				}
-				change, err := apply.Diff(w, target)
+				change, err := apply.Diff(w, apply.OfSecret(target))
 				if got := word(change, err); got != row[3+i] {
 					t.Errorf("decided %s, want %s (error: %v)", got, row[3+i], err)
 				}
@@ -194,7 +194,7 @@ func TestDiffRemovesForeignKeys(t *testing.T) {
 			if tc.managed {
 				target.Labels = map[string]string{esv1.LabelManaged: "true"}
 			}
-			change, err := apply.Diff(wish(asking(tc.policy, ""), map[string]string{"password": "new"}), target)
+			change, err := apply.Diff(wish(asking(tc.policy, ""), map[string]string{"password": "new"}), apply.OfSecret(target))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -238,7 +238,7 @@ func TestDiffNoticesEveryDifference(t *testing.T) {
 			w.Desired.Finalizers = []string{"team/keep"}
 			target := applied(t, owner, w, nil)
 			tc.damage(target)
-			change, err := apply.Diff(w, target)
+			change, err := apply.Diff(w, apply.OfSecret(target))
 			if err != nil || change.Action != tc.want {
 				t.Errorf("action = %d, err = %v; want %d", change.Action, err, tc.want)
 			}
@@ -264,7 +264,7 @@ func TestDiffTakesEveryFieldAsItsOwn(t *testing.T) {
 			left := render.Desired{Data: target.Data, Labels: maps.Clone(target.Labels), Annotations: maps.Clone(target.Annotations)}
 			tc.lose(&left)
 			target.ManagedFields = []metav1.ManagedFieldsEntry{managed(t, owner, left)}
-			if change, err := apply.Diff(w, target); err != nil || change.Action != apply.Write {
+			if change, err := apply.Diff(w, apply.OfSecret(target)); err != nil || change.Action != apply.Write {
 				t.Errorf("action = %d, err = %v; want a write", change.Action, err)
 			}
 		})
@@ -274,7 +274,7 @@ func TestDiffTakesEveryFieldAsItsOwn(t *testing.T) {
 func TestDiffTakesBackWhatIsNotWantedAnyMore(t *testing.T) {
 	owner := asking(esv1.CreateMerge, "")
 	target := delivered(t, owner, map[string]string{"password": "new", "user": "u"})
-	change, err := apply.Diff(wish(owner, map[string]string{"password": "new"}), target)
+	change, err := apply.Diff(wish(owner, map[string]string{"password": "new"}), apply.OfSecret(target))
 	if err != nil || change.Action != apply.Write {
 		t.Errorf("action = %d, err = %v; want a write that gives up the key", change.Action, err)
 	}
@@ -334,7 +334,7 @@ func TestDiffRefusals(t *testing.T) {
 				ObjectMeta: metav1.ObjectMeta{Name: "app"}, Type: corev1.SecretTypeOpaque, Data: values(map[string]string{"password": "s3cret-old"}),
 			}
 			tc.change(&w, target)
-			_, err := apply.Diff(w, target)
+			_, err := apply.Diff(w, apply.OfSecret(target))
 			if !fault.Is(err, tc.kind) || !strings.Contains(fault.Message(err), tc.says) {
 				t.Errorf("err = %v (%s), want %s with %q", err, fault.KindOf(err), tc.kind, tc.says)
 			}

@@ -1,6 +1,8 @@
 package apply
 
 import (
+	"fmt"
+
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 )
@@ -19,6 +21,15 @@ func FieldManager(name string) string {
 
 // CreatedBy returns the value of the label that names the creator of a Secret.
 func CreatedBy(namespace, name string) string { return plan.Digest(namespace + "/" + name) }
+
+// described returns what an error calls the target of owner: its kind and its name.
+func described(owner *esv1.ExternalSecret) string {
+	kind := "secret"
+	if m := owner.Spec.Target.Manifest; !m.IsSecret() {
+		kind = m.Kind
+	}
+	return fmt.Sprintf("%s %q", kind, owner.TargetName())
+}
 
 // hashPrefix precedes the name of an ExternalSecret that shares its target with others.
 const hashPrefix = "data-hash.sluice.dev/"

@@ -3,14 +3,9 @@ package apply
 import (
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/structured-merge-diff/v6/fieldpath"
-
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fingerprint"
-	"github.com/sluice-operator/sluice/internal/ownership"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
-	"github.com/sluice-operator/sluice/internal/pipeline/render"
 )
 
 // Observed is what can be said about a target before its sources are read.
@@ -27,7 +22,7 @@ type Observed struct {
 
 // Observe judges the target as it is, nil when there is none. A target that somebody changed since owner wrote it has
 // drifted; what a policy lets others do to a target is no drift.
-func Observe(owner *esv1.ExternalSecret, target *corev1.Secret, hasher fingerprint.Hasher) (Observed, error) {
+func Observe(owner *esv1.ExternalSecret, target *Target, hasher fingerprint.Hasher) (Observed, error) {
 	policy := owner.Spec.Target.CreationPolicyOrDefault()
 	if policy == esv1.CreateNone {
 		return Observed{State: plan.TargetIntact, Delivered: true}, nil
@@ -35,14 +30,13 @@ func Observe(owner *esv1.ExternalSecret, target *corev1.Secret, hasher fingerpri
 	if target == nil {
 		return Observed{State: plan.TargetMissing}, nil
 	}
-	applied, err := ownership.Applied(target, FieldManager(owner.Name))
+	part, err := owned(owner, target)
 	if err != nil {
 		return Observed{}, err
 	}
-	part := owned(owner, target, applied)
-	recorded := splitStamp(target.Annotations[HashAnnotation(owner)])
-	o := Observed{State: plan.TargetDrifted, Delivered: recorded.keyID != "", Data: part.Data}
-	managed := target.Labels[esv1.LabelManaged] == esv1.LabelManagedValue
+	recorded := splitStamp(target.GetAnnotations()[HashAnnotation(owner)])
+	o := Observed{State: plan.TargetDrifted, Delivered: recorded.keyID != "", Data: part.data}
+	managed := target.GetLabels()[esv1.LabelManaged] == esv1.LabelManagedValue
 	switch {
 	case o.Delivered && recorded.keyID != hasher.KeyID():
 		o.State = plan.TargetUnknown
@@ -55,18 +49,34 @@ func Observe(owner *esv1.ExternalSecret, target *corev1.Secret, hasher fingerpri
 	return o, nil
 }
 
-// owned returns the part of target that owner is answerable for, without the fingerprints themselves.
-func owned(owner *esv1.ExternalSecret, target *corev1.Secret, applied *fieldpath.Set) render.Desired {
-	part := render.Desired{
-		Data:        target.Data,
-		Labels:      subset(target.Labels, ownership.Keys(applied, "metadata", "labels")),
-		Annotations: subset(target.Annotations, ownership.Keys(applied, "metadata", "annotations")),
+// portion is the part of a target that an owner is answerable for, without the fingerprints themselves.
+type portion struct {
+	data, fields        map[string][]byte
+	labels, annotations map[string]string
+}
+
+// owned returns the part of target that owner is answerable for.
+func owned(owner *esv1.ExternalSecret, target *Target) (portion, error) {
+	mine, err := target.applied(FieldManager(owner.Name))
+	if err != nil {
+		return portion{}, err
 	}
-	if !owns(owner.Spec.Target.CreationPolicyOrDefault()) {
-		part.Data = subset(target.Data, ownership.Keys(applied, "data"))
+	part := portion{
+		data:        target.Data,
+		fields:      map[string][]byte{},
+		labels:      subset(target.GetLabels(), mine.labels),
+		annotations: subset(target.GetAnnotations(), mine.annotations),
 	}
-	delete(part.Annotations, HashAnnotation(owner))
-	return part
+	if !exact(owner) {
+		part.data = subset(target.Data, mine.keys)
+	}
+	for path, value := range target.Fields {
+		if mine.ownsField(path) {
+			part.fields[path] = value
+		}
+	}
+	delete(part.annotations, HashAnnotation(owner))
+	return part, nil
 }
 
 func subset[V any](m map[string]V, keys []string) map[string]V {
@@ -81,15 +91,18 @@ func subset[V any](m map[string]V, keys []string) map[string]V {
 
 // hashOf is the fingerprint of what owner is answerable for. It is bound to the target, so that equal values in two
 // Secrets do not look alike.
-func hashOf(h fingerprint.Hasher, owner *esv1.ExternalSecret, part render.Desired) string {
+func hashOf(h fingerprint.Hasher, owner *esv1.ExternalSecret, part portion) string {
 	described := map[string][]byte{}
-	for key, value := range part.Labels {
+	for key, value := range part.labels {
 		described["label "+key] = []byte(value)
 	}
-	for key, value := range part.Annotations {
+	for key, value := range part.annotations {
 		described["annotation "+key] = []byte(value)
 	}
-	return h.Of([]map[string][]byte{part.Data, described}, owner.Namespace, owner.TargetName())
+	for path, value := range part.fields {
+		described["field "+path] = value
+	}
+	return h.Of([]map[string][]byte{part.data, described}, owner.Namespace, owner.TargetName())
 }
 
 // stamp is what the annotation holds: which key the fingerprints were made with, that of the target, and that of what it was

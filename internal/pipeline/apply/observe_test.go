@@ -57,7 +57,7 @@ func TestObserve(t *testing.T) {
 			owner := asking(tc.policy, "")
 			target := delivered(t, owner, map[string]string{"password": "s3cret"})
 			tc.change(target)
-			got, err := apply.Observe(owner, target, hasher)
+			got, err := apply.Observe(owner, apply.OfSecret(target), hasher)
 			got.Data = nil // TestObserveNamesItsData
 			if diff := cmp.Diff(tc.want, got); err != nil || diff != "" {
 				t.Errorf("Observe, error %v (-want +got):\n%s", err, diff)
@@ -98,7 +98,7 @@ func TestObserveNamesItsData(t *testing.T) {
 			owner := asking(tc.policy, "")
 			target := delivered(t, owner, map[string]string{"password": "s3cret"})
 			target.Data["extra"] = []byte("x")
-			got, err := apply.Observe(owner, target, hasher)
+			got, err := apply.Observe(owner, apply.OfSecret(target), hasher)
 			if diff := cmp.Diff(values(tc.want), got.Data); err != nil || diff != "" {
 				t.Errorf("data, error %v (-want +got):\n%s", err, diff)
 			}
@@ -130,7 +130,7 @@ func TestObserveUnderAnotherKey(t *testing.T) {
 			if tc.hash != "" {
 				target.Annotations[esv1.AnnotationDataHash] = tc.hash
 			}
-			got, err := apply.Observe(owner, target, fingerprint.New([]byte("another key")))
+			got, err := apply.Observe(owner, apply.OfSecret(target), fingerprint.New([]byte("another key")))
 			got.Data = nil
 			if diff := cmp.Diff(tc.want, got); err != nil || diff != "" {
 				t.Errorf("Observe, error %v (-want +got):\n%s", err, diff)
@@ -158,7 +158,7 @@ func TestObserveAfterACopiedFingerprint(t *testing.T) {
 	owner := asking(esv1.CreateOwner, "")
 	w := wish(owner, map[string]string{"password": "s3cret"})
 	w.Desired.Annotations[esv1.AnnotationDataHash] = "copied"
-	got, err := apply.Observe(owner, applied(t, owner, w, nil), hasher)
+	got, err := apply.Observe(owner, apply.OfSecret(applied(t, owner, w, nil)), hasher)
 	if err != nil || got.State != plan.TargetIntact {
 		t.Errorf("Observe = %+v, %v; want it intact", got, err)
 	}
@@ -168,7 +168,7 @@ func TestObserveFailsOnUnreadableManagedFields(t *testing.T) {
 	owner := asking(esv1.CreateOwner, "")
 	target := delivered(t, owner, map[string]string{"password": "s3cret"})
 	target.ManagedFields[0].FieldsV1 = metav1.NewFieldsV1("{")
-	if _, err := apply.Observe(owner, target, hasher); !fault.Is(err, fault.Unknown) {
+	if _, err := apply.Observe(owner, apply.OfSecret(target), hasher); !fault.Is(err, fault.Unknown) {
 		t.Errorf("err = %v, want it said", err)
 	}
 }

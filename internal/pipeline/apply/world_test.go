@@ -54,7 +54,7 @@ func delivered(t *testing.T, owner *esv1.ExternalSecret, data map[string]string)
 // applied carries out what Diff asks for, as server-side apply would.
 func applied(t *testing.T, owner *esv1.ExternalSecret, w apply.Wish, target *corev1.Secret) *corev1.Secret {
 	t.Helper()
-	change, err := apply.Diff(w, target)
+	change, err := apply.Diff(w, apply.OfSecret(target))
 	if err != nil || change.Action != apply.Write {
 		t.Fatalf("Diff = %+v, %v; want something to apply", change, err)
 	}

@@ -4,12 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
@@ -20,15 +22,14 @@ import (
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 )
 
-// Do carries out a change. target is the Secret that the change was made for, nil when there was none. An error is
-// fault.Denied, fault.Invalid or fault.Unavailable, and names what was refused.
-func Do(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target *corev1.Secret, change Change) error {
+// Do carries out a change. target is what the change was made for, nil when there was none. An error is fault.Denied,
+// fault.Invalid or fault.Unavailable, and names what was refused.
+func Do(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target *Target, change Change) error {
 	switch change.Action {
 	case Keep, Wait:
 		return nil
 	case Delete:
-		err := c.Delete(ctx, target, client.Preconditions{UID: &target.UID})
-		return writeError(client.IgnoreNotFound(err), "delete", target.Namespace, target.Name)
+		return remove(ctx, c, target.Object, placeOf(owner))
 	case Write:
 		if err := write(ctx, c, owner, change.Desired); err != nil || len(change.Remove) == 0 {
 			return err
@@ -38,19 +39,25 @@ func Do(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target
 	return nil
 }
 
+// remove deletes an object as it was seen, unless it is gone already.
+func remove(ctx context.Context, c client.Client, object client.Object, at place) error {
+	uid := object.GetUID()
+	return writeError(client.IgnoreNotFound(c.Delete(ctx, object, client.Preconditions{UID: &uid})), "delete", at)
+}
+
 // write applies d. Where the target is shared, a field of another ExternalSecret is not taken from it.
 func write(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, d render.Desired) error {
 	config, manager := configuration(owner, d), client.FieldOwner(FieldManager(owner.Name))
 	if !owns(owner.Spec.Target.CreationPolicyOrDefault()) {
 		err := c.Apply(ctx, config, manager)
 		if !apierrors.IsConflict(err) {
-			return writeError(err, "patch", owner.Namespace, owner.TargetName())
+			return writeError(err, "patch", placeOf(owner))
 		}
 		if err := rival(ctx, c, owner, err); err != nil {
 			return err
 		}
 	}
-	return writeError(c.Apply(ctx, config, manager, client.ForceOwnership), "patch", owner.Namespace, owner.TargetName())
+	return writeError(c.Apply(ctx, config, manager, client.ForceOwnership), "patch", placeOf(owner))
 }
 
 // managerInConflict finds the field manager in what the API server says of a conflict.
@@ -74,16 +81,19 @@ func rival(ctx context.Context, c client.Reader, owner *esv1.ExternalSecret, ref
 		}
 		for i := range others.Items {
 			other := &others.Items[i]
-			if found[1] == FieldManager(other.Name) && other.TargetName() == owner.TargetName() {
-				return fault.Wrap(fault.Conflict, refused, "%s of secret %q is delivered by ExternalSecret %q with another value: "+
-					"let one of the two use another key", strings.TrimPrefix(cause.Field, "."), owner.TargetName(), other.Name)
+			if found[1] == FieldManager(other.Name) && described(other) == described(owner) {
+				return fault.Wrap(fault.Conflict, refused, "%s of %s is delivered by ExternalSecret %q with another value: "+
+					"let one of the two use another key", strings.TrimPrefix(cause.Field, "."), described(owner), other.Name)
 			}
 		}
 	}
 	return nil
 }
 
-func configuration(owner *esv1.ExternalSecret, d render.Desired) *corev1ac.SecretApplyConfiguration {
+func configuration(owner *esv1.ExternalSecret, d render.Desired) runtime.ApplyConfiguration {
+	if !owner.Spec.Target.Manifest.IsSecret() {
+		return client.ApplyConfigurationFromUnstructured(object(owner, d))
+	}
 	config := corev1ac.Secret(owner.TargetName(), owner.Namespace).
 		WithType(d.Type).WithData(d.Data).WithLabels(d.Labels).WithAnnotations(d.Annotations).WithFinalizers(d.Finalizers...)
 	if owner.Spec.Target.CreationPolicyOrDefault() == esv1.CreateOwner {
@@ -103,61 +113,83 @@ func removeKeys(ctx context.Context, c client.Client, owner *esv1.ExternalSecret
 	for _, key := range keys {
 		data[key] = nil
 	}
-	patch, err := json.Marshal(map[string]any{"data": data})
+	fields := map[string]any{"data": data}
+	if owner.Spec.Target.Manifest.IsConfigMap() {
+		fields[binaryData] = data
+	}
+	patch, err := json.Marshal(fields)
 	if err != nil {
 		return fault.Wrap(fault.Unknown, err, "the patch that removes keys cannot be written")
 	}
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.TargetName()}}
-	err = c.Patch(ctx, secret, client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager(owner.Name)))
-	return writeError(err, "patch", owner.Namespace, owner.TargetName())
+	err = c.Patch(ctx, reference(owner), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager(owner.Name)))
+	return writeError(err, "patch", placeOf(owner))
 }
 
-// Orphans deletes the Secrets that owner made under another name, and returns their names.
+// Orphans deletes the Secrets that owner made under another name, or before its target became one of another kind, and
+// returns their names.
 func Orphans(ctx context.Context, c client.Client, owner *esv1.ExternalSecret) ([]string, error) {
 	var made corev1.SecretList
 	mine := client.MatchingLabels{esv1.LabelCreatedBy: CreatedBy(owner.Namespace, owner.Name)}
+	secrets := place{kind: "secret", resource: "secrets", namespace: owner.Namespace}
 	if err := c.List(ctx, &made, client.InNamespace(owner.Namespace), mine); err != nil {
-		return nil, writeError(err, "list", owner.Namespace, "")
+		return nil, writeError(err, "list", secrets)
 	}
 	var deleted []string
 	for i := range made.Items {
 		secret := &made.Items[i]
-		if secret.Name == owner.TargetName() || !metav1.IsControlledBy(secret, owner) {
+		target := secret.Name == owner.TargetName() && owner.Spec.Target.Manifest.IsSecret()
+		if target || !metav1.IsControlledBy(secret, owner) {
 			continue
 		}
-		if err := client.IgnoreNotFound(c.Delete(ctx, secret, client.Preconditions{UID: &secret.UID})); err != nil {
-			return deleted, writeError(err, "delete", secret.Namespace, secret.Name)
+		secrets.name = secret.Name
+		if err := remove(ctx, c, secret, secrets); err != nil {
+			return deleted, err
 		}
 		deleted = append(deleted, secret.Name)
 	}
 	return deleted, nil
 }
 
+// place is where something is written, as errors and rights name it.
+type place struct{ kind, resource, namespace, name string }
+
+func (p place) String() string { return fmt.Sprintf("%s %q in namespace %q", p.kind, p.name, p.namespace) }
+
 // writeError gives an error of the API server a kind, and a text without what the server quotes.
-func writeError(err error, verb, namespace, name string) error {
+func writeError(err error, verb string, at place) error {
 	switch {
 	case err == nil:
 		return nil
 	case apierrors.IsForbidden(err) && apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return fault.Wrap(fault.Invalid, err, "namespace %q is being deleted", namespace)
+		return fault.Wrap(fault.Invalid, err, "namespace %q is being deleted", at.namespace)
 	case apierrors.IsForbidden(err):
-		return fault.Wrap(
-			fault.Denied,
-			err,
-			"the operator may not %s secret %q in namespace %q: grant it the verb %q on secrets there, "+
-				"or look for an admission policy or quota that refuses it",
-			verb,
-			name,
-			namespace,
-			verb,
-		)
+		return fault.Wrap(fault.Denied, err, "the operator may not %s %s: grant it the verb %q on %s there, "+
+			"or look for an admission policy or quota that refuses it", verb, at, verb, at.resource)
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
-		return fault.Wrap(fault.Invalid, err, "the API server refuses secret %q in namespace %q: %s", name, namespace, refusal(err))
+		return fault.Wrap(fault.Invalid, err, "the API server refuses %s: %s", at, refusal(err))
+	case len(mistyped(err)) > 0:
+		return fault.Wrap(fault.Invalid, err, "the API server refuses %s: the schema of the kind has no such field, or one of another type: %s",
+			at, strings.Join(mistyped(err), ", "))
 	case apierrors.IsConflict(err):
-		return fault.Wrap(fault.Unavailable, err, "secret %q in namespace %q changed at the same moment", name, namespace)
+		return fault.Wrap(fault.Unavailable, err, "%s changed at the same moment", at)
 	default:
-		return fault.Wrap(fault.Unavailable, err, "could not %s secret %q in namespace %q", verb, name, namespace)
+		return fault.Wrap(fault.Unavailable, err, "could not %s %s", verb, at)
 	}
+}
+
+var mistypedField = regexp.MustCompile(`\.([A-Za-z0-9_.-]+): (?:expected|field not declared)`)
+
+// mistyped lists the fields that do not fit the schema of a custom resource. The API server says so in a text alone, and as
+// if the failure were its own.
+func mistyped(err error) []string {
+	if !strings.HasPrefix(err.Error(), "failed to create typed patch object") {
+		return nil
+	}
+	var fields []string
+	for _, match := range mistypedField.FindAllStringSubmatch(err.Error(), -1) {
+		fields = append(fields, match[1])
+	}
+	return fields
 }
 
 var inBrackets = regexp.MustCompile(`\[[^\]]*\]`)

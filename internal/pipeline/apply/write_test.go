@@ -68,11 +68,11 @@ func TestWriteThenKeep(t *testing.T) {
 			}
 			owner := asking(tc.policy, "")
 			w := wish(owner, map[string]string{"password": "new"})
-			change, err := apply.Diff(w, tc.target)
+			change, err := apply.Diff(w, apply.OfSecret(tc.target))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := apply.Do(t.Context(), c, owner, tc.target, change); err != nil {
+			if err := apply.Do(t.Context(), c, owner, apply.OfSecret(tc.target), change); err != nil {
 				t.Fatal(err)
 			}
 			got := stored(t, c)
@@ -82,7 +82,7 @@ func TestWriteThenKeep(t *testing.T) {
 			if owned := metav1.IsControlledBy(got, owner); owned != (tc.policy == esv1.CreateOwner) {
 				t.Errorf("controlled by the ExternalSecret = %v", owned)
 			}
-			if again, err := apply.Diff(w, got); err != nil || again.Action != apply.Keep {
+			if again, err := apply.Diff(w, apply.OfSecret(got)); err != nil || again.Action != apply.Keep {
 				t.Errorf("the next diff = %+v, %v; want nothing to do", again, err)
 			}
 		})
@@ -184,7 +184,7 @@ func TestDoDeletes(t *testing.T) {
 	target := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "app", UID: "1"}}
 	c := cluster(t, interceptor.Funcs{}, target)
 	for _, reason := range []string{"the target goes", "a target that is gone already is no error"} {
-		if err := apply.Do(t.Context(), c, asking("", ""), target, apply.Change{Action: apply.Delete}); err != nil {
+		if err := apply.Do(t.Context(), c, asking("", ""), apply.OfSecret(target), apply.Change{Action: apply.Delete}); err != nil {
 			t.Errorf("%s: %v", reason, err)
 		}
 	}

@@ -14,16 +14,18 @@ import (
 	"github.com/sluice-operator/sluice/templates"
 )
 
-// Desired is a Secret as it is to be.
+// Desired is a target as it is to be: a Secret, or an object of another kind.
 type Desired struct {
-	// Type of the Secret; empty keeps the type of an existing Secret and means Opaque for a new one.
+	// Type of the Secret; empty keeps the type of an existing Secret and means Opaque for a new one. Other kinds have none.
 	Type corev1.SecretType
 	// Labels, Annotations and Finalizers of the Secret.
 	Labels, Annotations map[string]string
 	Finalizers          []string
-	// Data of the Secret.
+	// Data of the Secret, or what stands in the Container of another kind.
 	Data map[string][]byte
-	// Immutable makes the Secret immutable.
+	// Content are the other fields of an object that is no Secret, as JSON has them.
+	Content map[string]any
+	// Immutable makes the Secret or ConfigMap immutable.
 	Immutable bool
 }
 
@@ -41,6 +43,9 @@ type Input struct {
 	Labels, Annotations map[string]string
 	// KeepValues keeps the values beside the template's output, whatever its merge policy says.
 	KeepValues bool
+	// Existing is the object that the result will be joined with, where that is of another kind than Secret and others write
+	// it too; nil otherwise.
+	Existing map[string]any
 }
 
 // Renderer renders Secrets. It is safe for concurrent use.
@@ -52,7 +57,10 @@ type Renderer struct {
 }
 
 // Secret returns the Secret that in describes. Errors are fault.Invalid, name the template, and hold no value.
-func (r Renderer) Secret(in Input) (Desired, error) {
+func (r Renderer) Secret(in Input) (Desired, error) { return r.shape(in, "Secret", false) }
+
+// shape returns the object of the given kind that in describes. With paths, templates may set fields by their paths.
+func (r Renderer) shape(in Input, kind string, paths bool) (Desired, error) {
 	if in.Template == nil {
 		d := Desired{Data: maps.Clone(in.Values), Labels: r.Copied(in.Labels), Annotations: r.Copied(in.Annotations)}
 		return d, Allowed(d)
@@ -61,7 +69,7 @@ func (r Renderer) Secret(in Input) (Desired, error) {
 	if d := in.Template.Delimiters; d != nil {
 		engine = engine.With(templates.WithDelimiters(d.Left, d.Right))
 	}
-	p := page{engine: engine, values: in.Values, out: Desired{
+	p := page{engine: engine, kind: kind, paths: paths, existing: in.Existing, values: in.Values, out: Desired{
 		Type:        in.Template.Type,
 		Finalizers:  in.Template.Metadata.Finalizers,
 		Data:        map[string][]byte{},
@@ -83,12 +91,23 @@ func keepsValues(t *esv1.ExternalSecretTemplate) bool {
 	return t.MergePolicyOrDefault() == esv1.MergePolicyMerge || (len(t.Data) == 0 && len(t.TemplateFrom) == 0)
 }
 
-// page is one Secret in the making.
+// page is one target in the making.
 type page struct {
-	engine *templates.Engine
-	values map[string][]byte
-	out    Desired
+	engine   *templates.Engine
+	kind     string
+	paths    bool
+	existing map[string]any
+	values   map[string][]byte
+	out      Desired
 }
+
+// What the target of a templateFrom may be beside a path, in lower case.
+const (
+	dataTarget        = "data"
+	labelsTarget      = "labels"
+	annotationsTarget = "annotations"
+	specTarget        = "spec"
+)
 
 // render fills the page in the order of precedence: templateFrom, data, labels, annotations.
 func (p *page) render(in Input) error {
@@ -118,6 +137,14 @@ func (p *page) metadata(path string, tpl, into map[string]string) error {
 }
 
 func (p *page) text(t fetch.TemplateText) error {
+	place := p.place(t.Target)
+	switch {
+	case place == nil && p.paths:
+		return p.field(t)
+	case place == nil:
+		return fault.New(fault.Invalid,
+			`templateFrom target=%q is not allowed when targeting a %s, must be one of "Data", "Annotations" or "Labels"`, t.Target, p.kind)
+	}
 	scope := templates.Values
 	if t.Scope == esv1.TemplateScopeKeysAndValues {
 		scope = templates.KeysAndValues
@@ -136,22 +163,22 @@ func (p *page) text(t fetch.TemplateText) error {
 			return fault.New(fault.Invalid, "%s yields a key that is no valid key of a Secret, a label or an annotation", t.Where)
 		}
 	}
-	return p.place(t.Target, rendered)
+	place(rendered)
+	return nil
 }
 
-func (p *page) place(target string, rendered map[string][]byte) error {
+// place returns a function that puts values where target says; nil when that is no place that every kind has.
+func (p *page) place(target string) func(map[string][]byte) {
 	switch strings.ToLower(target) {
-	case "", "data":
-		maps.Copy(p.out.Data, rendered)
-	case "labels":
-		copyText(p.out.Labels, rendered)
-	case "annotations":
-		copyText(p.out.Annotations, rendered)
+	case "", dataTarget:
+		return func(values map[string][]byte) { maps.Copy(p.out.Data, values) }
+	case labelsTarget:
+		return func(values map[string][]byte) { copyText(p.out.Labels, values) }
+	case annotationsTarget:
+		return func(values map[string][]byte) { copyText(p.out.Annotations, values) }
 	default:
-		return fault.New(fault.Invalid,
-			`templateFrom target=%q is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`, target)
+		return nil
 	}
-	return nil
 }
 
 func copyText(into map[string]string, from map[string][]byte) {

@@ -32,11 +32,14 @@ import (
 // CRDs is where the project keeps its CustomResourceDefinitions.
 const CRDs = "config/crd/bases"
 
+// ForeignCRDs is where there are kinds that know nothing of Sluice.
+const ForeignCRDs = "test/crds"
+
 // Start starts the API server of a suite, with the project's CRDs, and returns a client of an administrator. The server
 // stops with the suite. It is to be called in BeforeSuite.
 func Start(ctx context.Context) client.WithWatch {
 	GinkgoHelper()
-	cluster, err := env.Start(ctx, env.Options{CRDDirs: []string{CRDs}, Log: GinkgoWriter})
+	cluster, err := env.Start(ctx, env.Options{CRDDirs: []string{CRDs, ForeignCRDs}, Log: GinkgoWriter})
 	Expect(err).NotTo(HaveOccurred())
 	DeferCleanup(cluster.Stop)
 	return NewClient(cluster)

@@ -1,0 +1,85 @@
+package apply
+
+import (
+	"encoding/base64"
+	"unicode/utf8"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/pipeline/render"
+)
+
+// reference returns an object with the kind and the name of the target that owner asks for, and nothing else.
+func reference(owner *esv1.ExternalSecret) client.Object {
+	if owner.Spec.Target.Manifest.IsSecret() {
+		return &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: owner.Namespace, Name: owner.TargetName()}}
+	}
+	return blank(owner)
+}
+
+func blank(owner *esv1.ExternalSecret) *unstructured.Unstructured {
+	o := &unstructured.Unstructured{}
+	o.SetGroupVersionKind(owner.Spec.Target.Manifest.GroupVersionKind())
+	o.SetNamespace(owner.Namespace)
+	o.SetName(owner.TargetName())
+	return o
+}
+
+// object returns d as the object of another kind than Secret that owner asks for.
+func object(owner *esv1.ExternalSecret, d render.Desired) *unstructured.Unstructured {
+	o := blank(owner)
+	for name, value := range d.Content {
+		o.Object[name] = runtime.DeepCopyJSONValue(value)
+	}
+	manifest, container := owner.Spec.Target.Manifest, render.Container(&owner.Spec.Target)
+	texts := textsAt(o.Object, container)
+	for key, value := range d.Data {
+		if manifest.IsConfigMap() && !utf8.Valid(value) {
+			textsAt(o.Object, []string{binaryData})[key] = base64.StdEncoding.EncodeToString(value)
+			continue
+		}
+		texts[key] = string(value)
+	}
+	if len(texts) == 0 && !manifest.IsConfigMap() {
+		unstructured.RemoveNestedField(o.Object, container...)
+	}
+	o.SetLabels(d.Labels)
+	o.SetAnnotations(d.Annotations)
+	o.SetFinalizers(d.Finalizers)
+	if owner.Spec.Target.CreationPolicyOrDefault() == esv1.CreateOwner {
+		o.SetOwnerReferences([]metav1.OwnerReference{*metav1.NewControllerRef(owner, esv1.GroupVersion().WithKind(esv1.KindExternalSecret))})
+	}
+	if d.Immutable {
+		o.Object["immutable"] = true
+	}
+	return o
+}
+
+// textsAt returns the map at path in content, which it makes where there is none.
+func textsAt(content map[string]any, path []string) map[string]any {
+	for _, name := range path {
+		below, ok := content[name].(map[string]any)
+		if !ok {
+			below = map[string]any{}
+			content[name] = below
+		}
+		content = below
+	}
+	return content
+}
+
+// placeOf returns the place of the target that owner asks for.
+func placeOf(owner *esv1.ExternalSecret) place {
+	at := place{kind: "secret", resource: "secrets", namespace: owner.Namespace, name: owner.TargetName()}
+	if m := owner.Spec.Target.Manifest; !m.IsSecret() {
+		plural, _ := meta.UnsafeGuessKindToResource(m.GroupVersionKind())
+		at.kind, at.resource = m.Kind, plural.GroupResource().String()
+	}
+	return at
+}
