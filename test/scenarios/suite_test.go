@@ -44,7 +44,7 @@ var _ = BeforeSuite(func(ctx context.Context) {
 func startOperator(ctx context.Context) {
 	GinkgoHelper()
 	var err error
-	operator, err = world.StartOperator(ctx, "--metrics-addr", metricsAddress)
+	operator, err = world.StartOperator(ctx, "--metrics-addr", metricsAddress, "--unsafe-allow-generic-targets")
 	Expect(err).NotTo(HaveOccurred())
 }
 
