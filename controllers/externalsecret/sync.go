@@ -107,8 +107,7 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 // lost its status, or was delivered under another key of fingerprints. It returns nil otherwise.
 func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *observed) (*render.Desired, error) {
 	unknown := plan.Frozen(w.facts) && w.State == plan.TargetUnknown && len(w.Data) > 0
-	// Fields that a template sets by their paths are not taken from the target.
-	if render.HasPaths(es.Spec.Target.Template) || es.Spec.Target.CreationPolicyOrDefault() == esv1.CreateNone || (!w.fillsOnly() && !unknown) {
+	if !adoptable(&es.Spec.Target) || (!w.fillsOnly() && !unknown) {
 		return nil, nil //nolint:nilnil // nothing to adopt is a value
 	}
 	data := w.Data
@@ -128,6 +127,11 @@ func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *obse
 		desired.Annotations[apply.GeneratedAnnotation(es)] = text
 	}
 	return &desired, nil
+}
+
+// adoptable says whether a target can be taken as it is: fields that a template sets by their paths are always rendered.
+func adoptable(target *esv1.ExternalSecretTarget) bool {
+	return target.CreationPolicyOrDefault() != esv1.CreateNone && !render.HasPaths(target.Template)
 }
 
 // bare returns a target of the given data with the metadata that es asks for; no template touches the data.

@@ -74,6 +74,31 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+func TestManifestKinds(t *testing.T) {
+	tests := []struct {
+		reason                string
+		manifest              *esv1.ManifestReference
+		isSecret, isConfigMap bool
+		group, version, kind  string
+	}{
+		{"a Secret, where none is named", nil, true, false, "", "v1", "Secret"},
+		{"a Secret that is named", &esv1.ManifestReference{APIVersion: "v1", Kind: "Secret"}, true, false, "", "v1", "Secret"},
+		{"a ConfigMap", &esv1.ManifestReference{APIVersion: "v1", Kind: "ConfigMap"}, false, true, "", "v1", "ConfigMap"},
+		{"a ConfigMap of another group", &esv1.ManifestReference{APIVersion: "x.io/v1", Kind: "ConfigMap"}, false, false, "x.io", "v1", "ConfigMap"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.reason, func(t *testing.T) {
+			gvk := tt.manifest.GroupVersionKind()
+			if gvk.Group != tt.group || gvk.Version != tt.version || gvk.Kind != tt.kind {
+				t.Errorf("kind %v", gvk)
+			}
+			if tt.manifest.IsSecret() != tt.isSecret || tt.manifest.IsConfigMap() != tt.isConfigMap {
+				t.Errorf("is a Secret: %v, is a ConfigMap: %v", tt.manifest.IsSecret(), tt.manifest.IsConfigMap())
+			}
+		})
+	}
+}
+
 func TestStoresHaveOneForm(t *testing.T) {
 	for kind, store := range map[string]esv1.GenericStore{"SecretStore": &esv1.SecretStore{}, "ClusterSecretStore": &esv1.ClusterSecretStore{}} {
 		store.StoreSpec().Controller = "ours"

@@ -235,10 +235,7 @@ func matches(target *Target, owner *esv1.ExternalSecret, d render.Desired) (bool
 		covers(target.Fields, fields, false) &&
 		coversText(target.GetLabels(), d.Labels) &&
 		coversText(target.GetAnnotations(), d.Annotations) &&
-		slices.Equal(mine.keys, slices.Sorted(maps.Keys(d.Data))) &&
-		mine.fieldsEqual(fields) &&
-		slices.Equal(mine.labels, slices.Sorted(maps.Keys(d.Labels))) &&
-		slices.Equal(mine.annotations, slices.Sorted(maps.Keys(d.Annotations))) &&
+		mine.equal(d, fields) &&
 		target.Immutable == d.Immutable &&
 		(owner.Spec.Target.CreationPolicyOrDefault() != esv1.CreateOwner || metav1.IsControlledBy(target, owner)) &&
 		!slices.ContainsFunc(d.Finalizers, func(f string) bool { return !slices.Contains(target.GetFinalizers(), f) }), nil

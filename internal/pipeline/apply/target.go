@@ -2,6 +2,7 @@ package apply
 
 import (
 	"encoding/base64"
+	"maps"
 	"slices"
 	"strings"
 
@@ -123,6 +124,14 @@ func (t *Target) keys(set *fieldpath.Set) []string {
 // ownsField reports whether the field at path is one of the paths, or inside of one that is owned as a whole.
 func (a applied) ownsField(path string) bool {
 	return slices.ContainsFunc(a.paths, func(owned string) bool { return path == owned || strings.HasPrefix(path, owned+".") })
+}
+
+// equal reports whether exactly what is desired is owned.
+func (a applied) equal(d render.Desired, fields map[string][]byte) bool {
+	return slices.Equal(a.keys, slices.Sorted(maps.Keys(d.Data))) &&
+		slices.Equal(a.labels, slices.Sorted(maps.Keys(d.Labels))) &&
+		slices.Equal(a.annotations, slices.Sorted(maps.Keys(d.Annotations))) &&
+		a.fieldsEqual(fields)
 }
 
 // fieldsEqual reports whether exactly the wanted fields are owned.

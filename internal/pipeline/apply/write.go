@@ -153,7 +153,9 @@ func Orphans(ctx context.Context, c client.Client, owner *esv1.ExternalSecret) (
 // place is where something is written, as errors and rights name it.
 type place struct{ kind, resource, namespace, name string }
 
-func (p place) String() string { return fmt.Sprintf("%s %q in namespace %q", p.kind, p.name, p.namespace) }
+func (p place) String() string {
+	return fmt.Sprintf("%s %q in namespace %q", p.kind, p.name, p.namespace)
+}
 
 // writeError gives an error of the API server a kind, and a text without what the server quotes.
 func writeError(err error, verb string, at place) error {

@@ -124,7 +124,8 @@ func TestManifestRefusals(t *testing.T) {
 		{"a key twice", literal("spec.a", "{{ .password }}: 1\n{{ .password }}: 2"), "the rendered text is not YAML"},
 		{"a template that fails", literal("spec.a", "{{ .nobody }}"), `"nobody"`},
 		{
-			"decoding, which is for values", fetch.TemplateText{Where: "here", Target: "spec.a", Decoding: esv1.DecodingBase64},
+			"decoding, which is for values",
+			fetch.TemplateText{Where: "here", Target: "spec.a", Decoding: esv1.DecodingBase64},
 			"here: valuesDecodingStrategy",
 		},
 	}
