@@ -16,6 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	ctrlconfig "sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
@@ -52,6 +53,9 @@ func Run(ctx context.Context, config *rest.Config, o Options) error {
 
 // New returns a manager with every controller registered, ready to be started.
 func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, error) {
+	for _, name := range o.withoutEffect {
+		logf.FromContext(ctx).Info("a flag has no effect", "flag", name)
+	}
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst = float32(o.ClientQPS), o.ClientBurst
 	if o.ClientQPS <= 0 {

@@ -33,6 +33,8 @@ type Options struct {
 	RightDelimiter        string
 	NeverCopied           string
 
+	// withoutEffect are flags that were given and set nothing.
+	withoutEffect []string
 	// registry is where metrics are registered; nil for that of the process. It lets several operators run in one process.
 	registry prometheus.Registerer
 }
@@ -97,6 +99,7 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 		"Comma-separated prefixes of labels and annotations that are not copied to what is made from an object, "+
 			"beside those of Argo CD, Flux, Helm and kubectl.",
 	)
+	o.bindWithoutEffect(fs)
 }
 
 // engine returns the template engine that the options describe.

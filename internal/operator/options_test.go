@@ -2,6 +2,7 @@ package operator_test
 
 import (
 	"flag"
+	"io"
 	"net"
 	"testing"
 	"time"
@@ -35,6 +36,21 @@ func TestFlags(t *testing.T) {
 		if flags.Lookup(name) == nil {
 			t.Errorf("flag --%s is gone", name)
 		}
+	}
+}
+
+func TestFlagsWithoutEffect(t *testing.T) {
+	t.Parallel()
+	var o operator.Options
+	flags := flag.NewFlagSet("sluice", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	o.Bind(flags)
+	args := []string{"--enable-secrets-caching", "--enable-managed-secrets-caching=false", "--vault-token-cache-size", "5", "--concurrent=7"}
+	if err := flags.Parse(args); err != nil || flags.NArg() > 0 || o.Concurrency != 7 {
+		t.Errorf("got %v and %d workers, want what the reference implementation knows to be accepted", err, o.Concurrency)
+	}
+	if err := flags.Parse([]string{"--metrics-secure=true"}); err == nil {
+		t.Error("a flag that would make something safer is accepted and ignored")
 	}
 }
 
