@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"github.com/sluice-operator/sluice/controllers/clusterexternalsecret"
 	"github.com/sluice-operator/sluice/controllers/externalsecret"
 	"github.com/sluice-operator/sluice/controllers/pushsecret"
 	"github.com/sluice-operator/sluice/controllers/secretstore"
@@ -64,8 +65,8 @@ type Deps struct {
 	FloodGate bool
 	// NeverCopied are further prefixes of labels and annotations that are not copied to what is made from an object.
 	NeverCopied []string
-	// CheckStores, CheckClusterStores and PushSecrets say whether these controllers run.
-	CheckStores, CheckClusterStores, PushSecrets bool
+	// CheckStores, CheckClusterStores, PushSecrets and ClusterExternalSecrets say whether these controllers run.
+	CheckStores, CheckClusterStores, PushSecrets, ClusterExternalSecrets bool
 }
 
 // The first and the longest wait after a failure. A store is tried again soon: what it lacks, such as a right, cannot
@@ -91,6 +92,12 @@ func All(d Deps) []Controller {
 			GenericTargets: d.GenericTargets, Collector: fetch.Collector{Engine: d.Engine}, Renderer: renderer, Hasher: d.Hasher, Metrics: d.Metrics,
 			Events: d.Recorder("external-secrets"), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
 		}),
+	}
+	if d.ClusterExternalSecrets {
+		all = append(all, clusterexternalsecret.New(clusterexternalsecret.Config{
+			Client: d.Client, Metrics: d.Metrics, Events: d.Recorder("cluster-external-secret"), Clock: d.Clock,
+			Options: options(d.Concurrency, lastRetry),
+		}))
 	}
 	if d.PushSecrets {
 		all = append(all, pushsecret.New(pushsecret.Config{

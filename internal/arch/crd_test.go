@@ -148,8 +148,8 @@ func TestOlderVersion(t *testing.T) {
 			t.Errorf("%s: the schemas of v1 and v1beta1 differ, and nothing converts between them", d.Spec.Names.Kind)
 		}
 	}
-	if found != 3 {
-		t.Errorf("%d kinds are served as v1beta1, want ExternalSecret, SecretStore and ClusterSecretStore", found)
+	if found != 4 {
+		t.Errorf("%d kinds are served as v1beta1, want ExternalSecret, ClusterExternalSecret, SecretStore and ClusterSecretStore", found)
 	}
 }
 

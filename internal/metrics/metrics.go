@@ -13,10 +13,11 @@ type Kind string
 
 // The kinds that have metrics.
 const (
-	ExternalSecret     Kind = "externalsecret"
-	PushSecret         Kind = "pushsecret"
-	SecretStore        Kind = "secretstore"
-	ClusterSecretStore Kind = "clustersecretstore"
+	ExternalSecret        Kind = "externalsecret"
+	ClusterExternalSecret Kind = "clusterexternalsecret"
+	PushSecret            Kind = "pushsecret"
+	SecretStore           Kind = "secretstore"
+	ClusterSecretStore    Kind = "clustersecretstore"
 )
 
 // conditionDeleted stands in for the conditions of an ExternalSecret that is gone. No object ever carries it.
@@ -40,7 +41,7 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 		durations:  map[Kind]*prometheus.GaugeVec{},
 	}
 	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls}
-	for _, kind := range []Kind{ExternalSecret, PushSecret, SecretStore, ClusterSecretStore} {
+	for _, kind := range []Kind{ExternalSecret, ClusterExternalSecret, PushSecret, SecretStore, ClusterSecretStore} {
 		m.conditions[kind] = gauge(
 			kind,
 			"status_condition",

@@ -26,6 +26,9 @@ func mainCache(namespace string) cache.Options {
 		DefaultNamespaces: namespaces(namespace),
 		DefaultTransform:  cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
+			&esv1.ExternalSecret{}: {
+				Transform: ownership.Only(func(manager string) bool { return manager == esv1.FieldManagerClusterExternalSecret }),
+			},
 			&corev1.Secret{}: {
 				Label:     labels.SelectorFromSet(labels.Set{esv1.LabelManaged: esv1.LabelManagedValue}),
 				Transform: ownership.Only(func(manager string) bool { return strings.HasPrefix(manager, esv1.FieldManagerPrefix) }),

@@ -148,6 +148,8 @@ func dependencies(
 		Concurrency: o.Concurrency, StoreInterval: o.StoreInterval, FloodGate: o.FloodGate, NeverCopied: o.neverCopied(),
 		CheckStores: o.Stores, CheckClusterStores: o.ClusterStores, PushSecrets: o.PushSecrets,
 		GenericTargets: o.GenericTargets,
+		// An operator of one namespace has no right to fill others.
+		ClusterExternalSecrets: o.ClusterExternalSecrets && o.Namespace == "",
 	}, nil
 }
 

@@ -35,6 +35,10 @@ type Options struct {
 
 	// withoutEffect are flags that were given and set nothing.
 	withoutEffect []string
+
+	// ClusterExternalSecrets are for an operator of all namespaces alone.
+	ClusterExternalSecrets bool
+
 	// registry is where metrics are registered; nil for that of the process. It lets several operators run in one process.
 	registry prometheus.Registerer
 }
@@ -75,6 +79,8 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 	fs.BoolVar(&o.GenericTargets, "unsafe-allow-generic-targets", false,
 		"Let ExternalSecrets write objects of other kinds than Secret (target.manifest), which are not protected as Secrets are. "+
 			"The operator needs rights to these kinds.")
+	fs.BoolVar(&o.ClusterExternalSecrets, "enable-cluster-external-secret-reconciler", true,
+		"Make the ExternalSecrets of ClusterExternalSecrets; never done with --namespace.")
 	fs.BoolVar(&o.LeaderElection.Enabled, "enable-leader-election", false, "Let one of several replicas work at a time.")
 	fs.StringVar(&o.LeaderElection.ID, "leader-election-id", "external-secrets-controller", "The name of the lease.")
 	fs.DurationVar(

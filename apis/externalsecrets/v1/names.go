@@ -19,6 +19,13 @@ const (
 	ReasonResourceMissing     = "ResourceMissing"
 )
 
+// Reasons of the Ready condition of a ClusterExternalSecret.
+const (
+	ReasonProvisioned      = "Provisioned"
+	ReasonNamespacesFailed = "NamespacesFailed"
+	ReasonInvalidSelector  = "InvalidSelector"
+)
+
 // Reasons of a store's Ready condition.
 const (
 	ReasonStoreValid            = "Valid"
@@ -47,3 +54,6 @@ const (
 
 // FieldManagerPrefix precedes the ExternalSecret's name in the field manager of its writes.
 const FieldManagerPrefix = "externalsecrets.external-secrets.io/"
+
+// FieldManagerClusterExternalSecret is the field manager of the ExternalSecrets that a ClusterExternalSecret writes.
+const FieldManagerClusterExternalSecret = "clusterexternalsecrets.external-secrets.io"

@@ -11,9 +11,10 @@ const Group = "external-secrets.io"
 
 // The kinds of this package.
 const (
-	KindExternalSecret     = "ExternalSecret"
-	KindSecretStore        = "SecretStore"
-	KindClusterSecretStore = "ClusterSecretStore"
+	KindExternalSecret        = "ExternalSecret"
+	KindClusterExternalSecret = "ClusterExternalSecret"
+	KindSecretStore           = "SecretStore"
+	KindClusterSecretStore    = "ClusterSecretStore"
 )
 
 // GroupVersion returns the group and version of the kinds in this package.
@@ -23,6 +24,7 @@ func GroupVersion() schema.GroupVersion { return schema.GroupVersion{Group: Grou
 func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(GroupVersion(),
 		&ExternalSecret{}, &ExternalSecretList{},
+		&ClusterExternalSecret{}, &ClusterExternalSecretList{},
 		&SecretStore{}, &SecretStoreList{},
 		&ClusterSecretStore{}, &ClusterSecretStoreList{},
 	)

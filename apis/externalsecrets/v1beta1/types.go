@@ -39,6 +39,32 @@ type ExternalSecretList struct {
 	Items []ExternalSecret `json:"items"`
 }
 
+// ClusterExternalSecret asks for the same ExternalSecret in many namespaces.
+// +kubebuilder:object:root=true
+// +kubebuilder:deprecatedversion:warning="external-secrets.io/v1beta1 ClusterExternalSecret is deprecated; use external-secrets.io/v1"
+// +kubebuilder:subresource:status
+// +kubebuilder:metadata:labels="external-secrets.io/component=controller"
+// +kubebuilder:resource:scope=Cluster,categories={external-secrets},shortName=ces
+// +kubebuilder:printcolumn:name="Store",type=string,JSONPath=`.spec.externalSecretSpec.secretStoreRef.name`
+// +kubebuilder:printcolumn:name="Refresh Interval",type=string,JSONPath=`.spec.refreshTime`
+// +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
+type ClusterExternalSecret struct {
+	metav1.TypeMeta   `json:",inline"`
+	metav1.ObjectMeta `json:"metadata,omitempty"`
+
+	Spec   esv1.ClusterExternalSecretSpec   `json:"spec,omitempty"`
+	Status esv1.ClusterExternalSecretStatus `json:"status,omitempty"`
+}
+
+// ClusterExternalSecretList is a list of ClusterExternalSecrets.
+// +kubebuilder:object:root=true
+type ClusterExternalSecretList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitempty"`
+
+	Items []ClusterExternalSecret `json:"items"`
+}
+
 // SecretStore is a place where secrets are kept, for the objects of its namespace.
 // +kubebuilder:object:root=true
 // +kubebuilder:deprecatedversion:warning="external-secrets.io/v1beta1 SecretStore is deprecated; use external-secrets.io/v1"

@@ -16,20 +16,35 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 )
 
-// maxMessage bounds a message: many joined errors must not fill a status.
-const maxMessage = 4096
+const (
+	// maxMessage bounds a message: many joined errors must not fill a status.
+	maxMessage = 4096
+	// maxNote is what the API server takes as the text of an event.
+	maxNote = 1024
+)
+
+// Note returns text as an event can hold it.
+func Note(text string) string { return shortened(text, maxNote) }
+
+func shortened(text string, limit int) string {
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit-3], "") + "..."
+}
 
 // Ready sets the Ready condition, and reports whether its status, reason or message changed. The time of transition
-// moves with the status alone.
+// moves with the status alone; one that is missing, as another implementation leaves it, is set.
 func Ready(conditions *[]metav1.Condition, now time.Time, generation int64, status metav1.ConditionStatus, reason, message string) bool {
-	if len(message) > maxMessage {
-		message = strings.ToValidUTF8(message[:maxMessage-3], "") + "..."
-	}
+	message = shortened(message, maxMessage)
 	condition := metav1.Condition{
 		Type: esv1.ConditionReady, Status: status, Reason: reason, Message: message,
 		ObservedGeneration: generation, LastTransitionTime: metav1.NewTime(now),
 	}
 	before := meta.FindStatusCondition(*conditions, esv1.ConditionReady)
+	if before != nil && before.LastTransitionTime.IsZero() {
+		before.LastTransitionTime = condition.LastTransitionTime
+	}
 	changed := before == nil || before.Status != status || before.Reason != reason || before.Message != message
 	meta.SetStatusCondition(conditions, condition)
 	return changed

@@ -1,0 +1,119 @@
+package clusterexternalsecret
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/metrics"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
+)
+
+const (
+	// maxFailures bounds the list of failures: with a reason each, those of ten thousand namespaces do not fit into an object.
+	maxFailures = 500
+	// maxNamed is how many namespaces a message names.
+	maxNamed = 5
+)
+
+// report says in status, events and metrics how a sync went, and when to come again.
+func (c *Controller) report(
+	ctx context.Context, before, ces *esv1.ClusterExternalSecret, out outcome, err error,
+) (ctrl.Result, error) {
+	if err != nil && !fault.Is(err, fault.Invalid) {
+		// What the caches did not give is no news about the object.
+		return ctrl.Result{}, err
+	}
+	state, kind, reason, message := metav1.ConditionTrue, corev1.EventTypeNormal, esv1.ReasonProvisioned, success(ces, out)
+	switch {
+	case err != nil:
+		state, kind, reason, message = metav1.ConditionFalse, corev1.EventTypeWarning, esv1.ReasonInvalidSelector, fault.Message(err)
+	case len(out.failed) > 0:
+		state, kind, reason, message = metav1.ConditionFalse, corev1.EventTypeWarning, esv1.ReasonNamespacesFailed, out.failed.message()
+	}
+	if err == nil {
+		ces.Status.ExternalSecretName = ces.ChildName()
+		ces.Status.ProvisionedNamespaces = out.provisioned
+		ces.Status.FailedNamespaces = out.failed.list()
+		err = out.failed.pressing()
+	}
+	ces.Status.ObservedGeneration = ces.Generation
+	if report.Ready(&ces.Status.Conditions, c.Clock.Now(), ces.Generation, state, reason, message) {
+		c.Events.Eventf(ces, nil, kind, reason, "Provision", "%s", report.Note(message))
+	}
+	c.Metrics.Condition(metrics.ClusterExternalSecret, "", ces.Name, esv1.ConditionReady, state)
+	if statusErr := report.Status(ctx, c.Client, before, ces); statusErr != nil {
+		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
+	}
+	if err != nil {
+		return report.Retry(ctx, err, ces.Spec.RefreshTimeOrDefault())
+	}
+	return ctrl.Result{RequeueAfter: ces.Spec.RefreshTimeOrDefault()}, nil
+}
+
+// success says what there is.
+func success(ces *esv1.ClusterExternalSecret, out outcome) string {
+	text := fmt.Sprintf("external secret %q is in every selected namespace", ces.ChildName())
+	if len(out.provisioned) == 0 {
+		text = "no namespace is selected"
+	}
+	if len(out.missing) > 0 {
+		text += "; spec.namespaces names what does not exist: " + some(out.missing, ", ")
+	}
+	return text
+}
+
+// message names the namespaces that failed, and why.
+func (f failures) message() string {
+	var all []string
+	for _, failure := range f.list() {
+		all = append(all, failure.Namespace+": "+failure.Reason)
+	}
+	text := "one or more namespaces failed: " + some(all, "; ")
+	if len(f) > maxNamed {
+		text += fmt.Sprintf(" (%d in all, see status.failedNamespaces)", len(f))
+	}
+	return text
+}
+
+// some joins the first ones of a list.
+func some(all []string, separator string) string {
+	if len(all) > maxNamed {
+		all = append(slices.Clone(all[:maxNamed]), "…")
+	}
+	return strings.Join(all, separator)
+}
+
+// list returns the failures as a status shows them.
+func (f failures) list() []esv1.ClusterExternalSecretNamespaceFailure {
+	var all []esv1.ClusterExternalSecretNamespaceFailure
+	for _, namespace := range slices.Sorted(maps.Keys(f)) {
+		if len(all) == maxFailures {
+			break
+		}
+		all = append(all, esv1.ClusterExternalSecretNamespaceFailure{Namespace: namespace, Reason: fault.Message(f[namespace])})
+	}
+	return all
+}
+
+// pressing returns a failure that waiting may mend, or else any, which says when to try again; nil when there is none.
+func (f failures) pressing() error {
+	var found error
+	for _, namespace := range slices.Sorted(maps.Keys(f)) {
+		switch err := f[namespace]; fault.KindOf(err) {
+		case fault.Invalid, fault.Conflict, fault.Unsupported:
+			found = err
+		default:
+			return err
+		}
+	}
+	return found
+}

@@ -1,0 +1,95 @@
+package clusterexternalsecret
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+)
+
+// author is the field manager of every write.
+const author = client.FieldOwner(esv1.FieldManagerClusterExternalSecret)
+
+// write makes the ExternalSecret of a namespace what is wanted. The error is that of the API server.
+func (c *Controller) write(ctx context.Context, ces *esv1.ClusterExternalSecret, want *wanted, p place) error {
+	config := want.in(p.namespace, ces, p.existing)
+	if p.existing == nil {
+		// Nothing is forced: what somebody else has made meanwhile is left alone.
+		return c.Client.Apply(ctx, config, author)
+	}
+	if err := c.Client.Apply(ctx, config, author, client.ForceOwnership); err != nil {
+		return err
+	}
+	return c.prune(ctx, want, config, written(p.existing))
+}
+
+// prune takes out of an ExternalSecret what applying leaves there because somebody else wrote it too: any other field of
+// its spec, and the labels and annotations that were once wanted.
+func (c *Controller) prune(ctx context.Context, want *wanted, applied *configuration, before record) error {
+	base := &esv1.ExternalSecret{
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: *applied.Namespace, Name: *applied.Name, Labels: applied.Labels, Annotations: applied.Annotations,
+		},
+		Spec: *applied.Spec,
+	}
+	pruned := base.DeepCopy()
+	pruned.Spec = *want.spec.DeepCopy()
+	for _, key := range without(before.labels, want.labels) {
+		delete(pruned.Labels, key)
+	}
+	for _, key := range without(before.annotations, want.annotations) {
+		delete(pruned.Annotations, key)
+	}
+	if equality.Semantic.DeepEqual(base, pruned) {
+		return nil
+	}
+	return c.Client.Patch(ctx, pruned, client.MergeFrom(base), author)
+}
+
+func (c *Controller) remove(ctx context.Context, es *esv1.ExternalSecret) error {
+	err := c.Client.Delete(ctx, es.DeepCopy(), client.Preconditions{UID: &es.UID})
+	return writeError(client.IgnoreNotFound(err), "delete", es.Name, es.Namespace)
+}
+
+// going says that a write failed because the namespace is being deleted, or is gone already.
+func going(err error) bool {
+	return apierrors.IsNotFound(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
+}
+
+// writeError gives an error of the API server a kind, and a text that leaves out what the server quotes.
+func writeError(err error, verb, name, namespace string) error {
+	switch {
+	case err == nil:
+		return nil
+	case apierrors.IsForbidden(err):
+		return fault.Wrap(fault.Denied, err, "the operator may not %s external secret %q in namespace %q: grant it the verbs create, "+
+			"patch and delete on externalsecrets there, or look for an admission policy or quota that refuses it", verb, name, namespace)
+	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
+		return fault.Wrap(fault.Invalid, err, "the API server refuses external secret %q: %s", name, refusal(err))
+	case apierrors.IsConflict(err):
+		return fault.Wrap(fault.Unavailable, err, "external secret %q changed at the same moment", name)
+	default:
+		return fault.Wrap(fault.Unavailable, err, "could not %s external secret %q", verb, name)
+	}
+}
+
+// refusal lists the fields that the API server finds wrong, and how.
+func refusal(err error) string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
+		return "it is too large or malformed"
+	}
+	fields := make([]string, 0, len(status.Status().Details.Causes))
+	for _, cause := range status.Status().Details.Causes {
+		fields = append(fields, cause.Field+" ("+string(cause.Type)+")")
+	}
+	return strings.Join(fields, ", ")
+}
