@@ -19,6 +19,11 @@ func TestAll(t *testing.T) {
 	}{
 		{
 			name: "everything", reason: "the defaults of the flags turn every controller on",
+			deps: controllers.Deps{PushSecrets: true, CheckStores: true, CheckClusterStores: true, ClusterExternalSecrets: true},
+			want: []string{"externalsecret", "clusterexternalsecret", "pushsecret", "secretstore", "clustersecretstore"},
+		},
+		{
+			name: "without ClusterExternalSecrets", reason: "--enable-cluster-external-secret-reconciler=false, or --namespace",
 			deps: controllers.Deps{PushSecrets: true, CheckStores: true, CheckClusterStores: true},
 			want: []string{"externalsecret", "pushsecret", "secretstore", "clustersecretstore"},
 		},

@@ -58,6 +58,16 @@ func TestMetrics(t *testing.T) {
 			want: []string{`clustersecretstore_reconcile_duration{name="a",namespace=""} 2000`},
 		},
 		{
+			reason: "a ClusterExternalSecret has metrics of its own", name: "clusterexternalsecret_status_condition",
+			act: func(m *metrics.Metrics) {
+				m.Condition(metrics.ClusterExternalSecret, "", "a", "Ready", metav1.ConditionTrue)
+			},
+			want: []string{
+				`clusterexternalsecret_status_condition{condition="Ready",name="a",namespace="",status="False"} 0`,
+				`clusterexternalsecret_status_condition{condition="Ready",name="a",namespace="",status="True"} 1`,
+			},
+		},
+		{
 			reason: "calls count by provider, call and outcome", name: "externalsecret_provider_api_calls_count",
 			act: func(m *metrics.Metrics) {
 				m.ProviderCall("Kubernetes", "GetSecret", nil)

@@ -103,6 +103,8 @@ func ready(ctx context.Context, o client.Object) func() metav1.Condition {
 		switch o := o.(type) {
 		case *esv1.ExternalSecret:
 			conditions = o.Status.Conditions
+		case *esv1.ClusterExternalSecret:
+			conditions = o.Status.Conditions
 		case *esv1alpha1.PushSecret:
 			conditions = o.Status.Conditions
 		case esv1.GenericStore:

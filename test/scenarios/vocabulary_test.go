@@ -72,6 +72,8 @@ func ready(ctx context.Context, object client.Object, namespace, name string) fu
 		switch o := object.(type) {
 		case *esv1.ExternalSecret:
 			conditions = o.Status.Conditions
+		case *esv1.ClusterExternalSecret:
+			conditions = o.Status.Conditions
 		case *esv1.SecretStore:
 			conditions = o.Status.Conditions
 		case *esv1.ClusterSecretStore:

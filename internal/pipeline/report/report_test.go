@@ -65,6 +65,26 @@ func TestReady(t *testing.T) {
 	}
 }
 
+// TestReadyDatesWhatHasNoTime covers a condition of the reference implementation, which a ClusterExternalSecret carries
+// without a time: the API server refuses one.
+func TestReadyDatesWhatHasNoTime(t *testing.T) {
+	conditions := []metav1.Condition{{Type: esv1.ConditionReady, Status: metav1.ConditionTrue}}
+	report.Ready(&conditions, noon, 1, metav1.ConditionTrue, "Provisioned", "provisioned")
+	if got := conditions[0].LastTransitionTime.Time; !got.Equal(noon) {
+		t.Errorf("the transition time is %v, want %v", got, noon)
+	}
+}
+
+func TestNote(t *testing.T) {
+	const limit = 1024
+	if got := report.Note(strings.Repeat("x", limit)); len(got) != limit || strings.HasSuffix(got, "...") {
+		t.Errorf("a text that just fits is changed to %d bytes", len(got))
+	}
+	if got := report.Note("x" + strings.Repeat("é", limit)); len(got) > limit || !utf8.ValidString(got) || !strings.HasSuffix(got, "é...") {
+		t.Errorf("a text that is too long becomes %d bytes: %q", len(got), got[len(got)-10:])
+	}
+}
+
 func TestReadyBoundsItsMessage(t *testing.T) {
 	const limit = 4096
 	cases := []struct {

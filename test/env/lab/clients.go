@@ -2,9 +2,11 @@ package lab
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -48,7 +50,8 @@ func (l *Lab) observed() client.Client {
 		panic("the client of a Lab must be able to watch")
 	}
 	return interceptor.NewClient(watching, interceptor.Funcs{
-		Get: getManaged,
+		Get:  getManaged,
+		List: l.listIndexed,
 		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
 			panic("a controller creates an object in place of applying it")
 		},
@@ -85,6 +88,33 @@ func (l *Lab) observed() client.Client {
 			return c.SubResource(name).Patch(ctx, o, p, opts...)
 		},
 	})
+}
+
+// Index lets the controllers list objects by an index of the operator's cache. There is one for each Lab.
+func (l *Lab) Index(field string, extract client.IndexerFunc) { l.field, l.extract = field, extract }
+
+// listIndexed lists everything and leaves out what the index does not find.
+func (l *Lab) listIndexed(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+	options := (&client.ListOptions{}).ApplyOptions(opts)
+	if options.FieldSelector == nil {
+		return c.List(ctx, list, opts...)
+	}
+	value, exact := options.FieldSelector.RequiresExactMatch(l.field)
+	if !exact {
+		panic("a controller lists by " + options.FieldSelector.String() + ", which is no index of the Lab")
+	}
+	options.FieldSelector = nil
+	if err := c.List(ctx, list, options); err != nil {
+		return err
+	}
+	items, err := meta.ExtractList(list)
+	if err != nil {
+		return err
+	}
+	return meta.SetList(list, slices.DeleteFunc(items, func(item runtime.Object) bool {
+		object, ok := item.(client.Object)
+		return !ok || !slices.Contains(l.extract(object), value)
+	}))
 }
 
 func getManaged(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {

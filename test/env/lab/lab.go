@@ -72,6 +72,9 @@ type Lab struct {
 	events *events.FakeRecorder
 	writes atomic.Int32
 	refuse atomic.Pointer[func(verb string, o client.Object) error]
+
+	field   string
+	extract client.IndexerFunc
 }
 
 // eventBuffer is more events than any test makes.

@@ -29,7 +29,10 @@ func (l *Lab) Create(objects ...client.Object) {
 
 // place puts an object that has no namespace yet into the test's.
 func (l *Lab) place(o client.Object) {
-	if _, cluster := o.(*esv1.ClusterSecretStore); !cluster && o.GetNamespace() == "" {
+	GinkgoHelper()
+	namespaced, err := l.Client.IsObjectNamespaced(o)
+	Expect(err).NotTo(HaveOccurred())
+	if namespaced && o.GetNamespace() == "" {
 		o.SetNamespace(l.Namespace)
 	}
 }
@@ -173,6 +176,8 @@ func statusOf(o client.Object) (conditions []metav1.Condition, observed int64) {
 	GinkgoHelper()
 	switch o := o.(type) {
 	case *esv1.ExternalSecret:
+		return o.Status.Conditions, o.Status.ObservedGeneration
+	case *esv1.ClusterExternalSecret:
 		return o.Status.Conditions, o.Status.ObservedGeneration
 	case *esv1alpha1.PushSecret:
 		return o.Status.Conditions, o.Status.ObservedGeneration
