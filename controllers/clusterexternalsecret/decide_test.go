@@ -46,7 +46,7 @@ func child(namespace string, changes ...func(*esv1.ExternalSecret)) *esv1.Extern
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(p, esv1.GroupVersion().WithKind(esv1.KindClusterExternalSecret))},
 			ManagedFields: []metav1.ManagedFieldsEntry{{
 				Manager: esv1.FieldManagerClusterExternalSecret, Operation: metav1.ManagedFieldsOperationApply,
-				FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{"f:team":{}},"f:annotations":{"f:note":{}}},"f:spec":{"f:secretStoreRef":{"f:name":{}}}}`),
+				FieldsV1: metav1.NewFieldsV1(`{"f:metadata":{"f:labels":{"f:team":{}},"f:annotations":{"f:note":{}}},"f:spec":{}}`),
 			}},
 		},
 		Spec: p.Spec.ExternalSecretSpec,
@@ -241,7 +241,9 @@ func TestOwners(t *testing.T) {
 		{"another kind", child("a", controlledBy("Application", "parent", "3")), nil},
 		{"a kind of the name in another group", child("a", func(es *esv1.ExternalSecret) { es.OwnerReferences[0].APIVersion = "example.com/v1" }), nil},
 		{"an owner that does not control it", child("a", func(es *esv1.ExternalSecret) { es.OwnerReferences[0].Controller = nil }), nil},
-		{"of the former version", child("a", func(es *esv1.ExternalSecret) { es.OwnerReferences[0].APIVersion = "external-secrets.io/v1beta1" }), []string{"parent"}},
+		{"of the former version", child("a", func(es *esv1.ExternalSecret) {
+			es.OwnerReferences[0].APIVersion = "external-secrets.io/v1beta1"
+		}), []string{"parent"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {

@@ -70,11 +70,13 @@ func TestSuccess(t *testing.T) {
 		{"nothing is selected", outcome{}, "no namespace is selected"},
 		{"everything is there", outcome{provisioned: []string{"a"}}, `external secret "child" is in every selected namespace`},
 		{
-			"a name leads nowhere", outcome{missing: []string{"x", "y"}},
+			"a name leads nowhere",
+			outcome{missing: []string{"x", "y"}},
 			"no namespace is selected; spec.namespaces names what does not exist: x, y",
 		},
 		{
-			"many do", outcome{provisioned: []string{"a"}, missing: []string{"1", "2", "3", "4", "5", "6"}},
+			"many do",
+			outcome{provisioned: []string{"a"}, missing: []string{"1", "2", "3", "4", "5", "6"}},
 			`external secret "child" is in every selected namespace; spec.namespaces names what does not exist: 1, 2, 3, 4, 5, …`,
 		},
 	}

@@ -38,6 +38,7 @@ type key struct {
 func watched() []schema.GroupVersionKind {
 	return []schema.GroupVersionKind{
 		esv1.GroupVersion().WithKind(esv1.KindExternalSecret),
+		esv1.GroupVersion().WithKind(esv1.KindClusterExternalSecret),
 		esv1.GroupVersion().WithKind(esv1.KindSecretStore),
 		esv1.GroupVersion().WithKind(esv1.KindClusterSecretStore),
 		esv1alpha1.GroupVersion().WithKind(esv1alpha1.KindPushSecret),

@@ -79,7 +79,7 @@ func expectSecrecy(ctx context.Context) {
 	public := map[string]string{
 		"log": log, "metrics": metrics,
 		"events":   kubectl(ctx, "get", "events,events.events.k8s.io", "-A", "-o", "yaml"),
-		"statuses": kubectl(ctx, "get", "externalsecrets,pushsecrets,secretstores,clustersecretstores", "-A", "-o", "jsonpath={.items[*].status}"),
+		"statuses": kubectl(ctx, "get", strings.Join(readyKinds(), ","), "-A", "-o", "jsonpath={.items[*].status}"),
 		"leases":   kubectl(ctx, "get", "generatorstates", "-A", "-o", "yaml"),
 	}
 	values := generatedValues(ctx)

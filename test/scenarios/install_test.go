@@ -43,6 +43,9 @@ var _ = Describe("an installation", Label("install"), func() {
 		Entry("to read pods", "get", "pods", "-A"),
 		Entry("to change an ExternalSecret", "update", "externalsecrets.external-secrets.io", "-A"),
 		Entry("to give rights away", "create", "clusterrolebindings"),
+		Entry("to change a ClusterExternalSecret", "update", "clusterexternalsecrets.external-secrets.io"),
+		Entry("to make a namespace", "create", "namespaces"),
+		Entry("to delete a namespace", "delete", "namespaces"),
 		Entry("to hold a lease elsewhere", "create", "leases.coordination.k8s.io", "-n", "default"),
 		Entry("to act as somebody else", "impersonate", "users"),
 	)
@@ -56,10 +59,15 @@ var _ = Describe("an installation", Label("install"), func() {
 			objects, err := world.Objects(filepath.Join("config/samples", filepath.Base(sample)))
 			Expect(err).NotTo(HaveOccurred())
 			for _, object := range objects {
-				if slices.Contains([]string{"ExternalSecret", "PushSecret", "SecretStore", "ClusterSecretStore"}, object.GetKind()) {
+				if slices.Contains(readyKinds(), object.GetKind()) {
 					Eventually(readyState(ctx, object)).Should(Equal("True"), "%s of %s", object.GetKind(), sample)
 				}
 			}
 		}
 	})
 })
+
+// readyKinds are the kinds that say whether they are ready.
+func readyKinds() []string {
+	return []string{"ExternalSecret", "ClusterExternalSecret", "PushSecret", "SecretStore", "ClusterSecretStore"}
+}

@@ -22,26 +22,29 @@ type Selection struct {
 func NewSelection(one *metav1.LabelSelector, several []metav1.LabelSelector, names []string) (Selection, error) {
 	s := Selection{names: sets.New(names...)}
 	if one != nil {
-		if err := s.add("spec.namespaceSelector", one); err != nil {
+		selector, err := readSelector("spec.namespaceSelector", one)
+		if err != nil {
 			return Selection{}, err
 		}
+		s.selectors = append(s.selectors, selector)
 	}
 	for i := range several {
-		if err := s.add(fmt.Sprintf("spec.namespaceSelectors[%d]", i), &several[i]); err != nil {
+		selector, err := readSelector(fmt.Sprintf("spec.namespaceSelectors[%d]", i), &several[i])
+		if err != nil {
 			return Selection{}, err
 		}
+		s.selectors = append(s.selectors, selector)
 	}
 	return s, nil
 }
 
-func (s *Selection) add(path string, written *metav1.LabelSelector) error {
+func readSelector(path string, written *metav1.LabelSelector) (labels.Selector, error) {
 	selector, err := metav1.LabelSelectorAsSelector(written)
 	if err != nil {
 		// The text quotes labels alone.
-		return fault.Wrap(fault.Invalid, err, "%s is not a label selector: %v", path, err)
+		return nil, fault.Wrap(fault.Invalid, err, "%s is not a label selector: %v", path, err)
 	}
-	s.selectors = append(s.selectors, selector)
-	return nil
+	return selector, nil
 }
 
 // Matches says whether namespace is chosen.

@@ -71,7 +71,8 @@ func TestSelectionRefuses(t *testing.T) {
 		{"an operator that there is not", &wrong, nil, []string{"spec.namespaceSelector ", `"Is"`}},
 		{"the second of several", nil, []metav1.LabelSelector{{}, wrong}, []string{"spec.namespaceSelectors[1] ", `"Is"`}},
 		{
-			"In without values", nil, []metav1.LabelSelector{expression("team", metav1.LabelSelectorOpIn)},
+			"In without values", nil,
+			[]metav1.LabelSelector{expression("team", metav1.LabelSelectorOpIn)},
 			[]string{"spec.namespaceSelectors[0] ", "values"},
 		},
 		{"a key that is none", nil, []metav1.LabelSelector{labelled("the team", "red")}, []string{"spec.namespaceSelectors[0] ", "the team"}},
