@@ -242,8 +242,29 @@ var _ = Describe("A ClusterExternalSecret", func() {
 		})
 		_, err := w.Try(w.controller, ces)
 		Expect(err).To(HaveOccurred())
+		Expect(ces.Status.Conditions).To(BeEmpty(), "the next look tells what to make of it")
 		Expect(w.child(a, "app").ResourceVersion).To(Equal(other.ResourceVersion))
 		Expect(w.child(b, "app")).NotTo(BeNil())
+		w.Reconcile(w.controller, ces)
+		lab.ExpectNotReady(ces, esv1.ReasonNamespacesFailed, "was not made by this ClusterExternalSecret")
+	})
+
+	It("does not take over what replaces its own at the moment of writing", func() {
+		settle()
+		lab.Edit(w.Lab, at(a, "app"), func(es *esv1.ExternalSecret) { es.Spec.SecretStoreRef.Name = "another" })
+		other := gen.NewExternalSecret("app").Store("mine").ExternalSecret
+		other.Namespace = a
+		w.Refuse(func(verb string, _ client.Object) error {
+			if verb == lab.VerbApply && other.UID == "" {
+				w.Delete(at(a, "app"))
+				w.Create(other)
+			}
+			return nil
+		})
+		_, _ = w.Try(w.controller, ces) // whether that asks for a retry is the API server's choice of words
+		Expect(w.child(a, "app").ResourceVersion).To(Equal(other.ResourceVersion))
+		w.Reconcile(w.controller, ces)
+		lab.ExpectNotReady(ces, esv1.ReasonNamespacesFailed, "was not made by this ClusterExternalSecret")
 	})
 
 	It("skips a namespace that is being deleted, without a word", func() {

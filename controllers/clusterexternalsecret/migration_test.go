@@ -58,6 +58,25 @@ var _ = Describe("A ClusterExternalSecret that comes from the reference implemen
 		w.Quietly(func() { w.Reconcile(w.controller, ces) })
 	})
 
+	It("takes no finalizer off that is set at the same moment", func() {
+		w.Create(ces)
+		w.Refuse(func(verb string, o client.Object) error {
+			if _, ok := o.(*corev1.Namespace); ok && verb == lab.VerbPatch {
+				w.Refuse(nil)
+				lab.Edit(w.Lab, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: a}}, func(n *corev1.Namespace) {
+					n.Finalizers = append(n.Finalizers, "example.com/new")
+				})
+			}
+			return nil
+		})
+		_, err := w.Try(w.controller, ces)
+		Expect(err).To(HaveOccurred())
+		Expect(marks()).To(ContainElement("example.com/new"))
+		Expect(ces.Status.Conditions).To(BeEmpty(), "it is no failure")
+		w.Reconcile(w.controller, ces)
+		Expect(marks()).To(Equal([]string{mark + w.Namespace + "-other", others, "example.com/new"}))
+	})
+
 	It("frees also those that it does not select any more, and those that are being deleted", func() {
 		w.leave(a)
 		w.Create(ces)

@@ -29,7 +29,7 @@ func (c *Controller) report(
 	ctx context.Context, before, ces *esv1.ClusterExternalSecret, out outcome, err error,
 ) (ctrl.Result, error) {
 	if err != nil && !fault.Is(err, fault.Invalid) {
-		// What the caches did not give is no news about the object.
+		// What the caches did not give, or changed at the same moment, is tried again before anybody is told.
 		return ctrl.Result{}, err
 	}
 	state, kind, reason, message := metav1.ConditionTrue, corev1.EventTypeNormal, esv1.ReasonProvisioned, success(ces, out)

@@ -19,10 +19,12 @@ type outcome struct {
 	provisioned []string
 	failed      failures
 	missing     []string
+	// raced is a write that came too late: something changed at the same moment.
+	raced error
 }
 
 // sync brings every namespace into the wanted state; a failure in one does not keep it from the others. An error is of the
-// whole: fault.Invalid when the spec does not say which namespaces are meant.
+// whole: fault.Invalid when the spec does not say which namespaces are meant, another one when it has to be done again.
 func (c *Controller) sync(ctx context.Context, ces *esv1.ClusterExternalSecret) (outcome, error) {
 	chosen, err := selection(ces)
 	if err != nil {
@@ -56,12 +58,16 @@ func (c *Controller) sync(ctx context.Context, ces *esv1.ClusterExternalSecret) 
 		out.note(w.namespaces[i].Name, c.releaseNamespace(ctx, &w.namespaces[i], ces.Name))
 	}
 	slices.Sort(out.provisioned)
-	return out, nil
+	return out, out.raced
 }
 
 // note keeps the first failure of a namespace.
 func (o *outcome) note(namespace string, err error) {
-	if err != nil && o.failed[namespace] == nil {
+	switch {
+	case err == nil:
+	case apierrors.IsConflict(err):
+		o.raced = err
+	case o.failed[namespace] == nil:
 		o.failed[namespace] = err
 	}
 }
