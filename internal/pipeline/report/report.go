@@ -2,6 +2,7 @@ package report
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -34,17 +35,16 @@ func shortened(text string, limit int) string {
 }
 
 // Ready sets the Ready condition, and reports whether its status, reason or message changed. The time of transition
-// moves with the status alone; one that is missing, as another implementation leaves it, is set.
+// moves with the status alone. Conditions without such a time, as the reference implementation leaves them, are dropped:
+// the API server refuses a status that has one.
 func Ready(conditions *[]metav1.Condition, now time.Time, generation int64, status metav1.ConditionStatus, reason, message string) bool {
 	message = shortened(message, maxMessage)
 	condition := metav1.Condition{
 		Type: esv1.ConditionReady, Status: status, Reason: reason, Message: message,
 		ObservedGeneration: generation, LastTransitionTime: metav1.NewTime(now),
 	}
+	*conditions = slices.DeleteFunc(*conditions, func(c metav1.Condition) bool { return c.LastTransitionTime.IsZero() })
 	before := meta.FindStatusCondition(*conditions, esv1.ConditionReady)
-	if before != nil && before.LastTransitionTime.IsZero() {
-		before.LastTransitionTime = condition.LastTransitionTime
-	}
 	changed := before == nil || before.Status != status || before.Reason != reason || before.Message != message
 	meta.SetStatusCondition(conditions, condition)
 	return changed

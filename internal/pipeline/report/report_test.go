@@ -65,13 +65,20 @@ func TestReady(t *testing.T) {
 	}
 }
 
-// TestReadyDatesWhatHasNoTime covers a condition of the reference implementation, which a ClusterExternalSecret carries
-// without a time: the API server refuses one.
-func TestReadyDatesWhatHasNoTime(t *testing.T) {
-	conditions := []metav1.Condition{{Type: esv1.ConditionReady, Status: metav1.ConditionTrue}}
-	report.Ready(&conditions, noon, 1, metav1.ConditionTrue, "Provisioned", "provisioned")
-	if got := conditions[0].LastTransitionTime.Time; !got.Equal(noon) {
-		t.Errorf("the transition time is %v, want %v", got, noon)
+// TestReadyDropsWhatHasNoTime covers the conditions that the reference implementation leaves on a ClusterExternalSecret.
+func TestReadyDropsWhatHasNoTime(t *testing.T) {
+	conditions := []metav1.Condition{
+		{Type: "NotReady", Status: metav1.ConditionTrue},
+		{Type: esv1.ConditionReady, Status: metav1.ConditionTrue},
+		{Type: "Other", Status: metav1.ConditionTrue, LastTransitionTime: metav1.NewTime(noon)},
+	}
+	report.Ready(&conditions, later, 1, metav1.ConditionTrue, "Provisioned", "provisioned")
+	times := map[string]time.Time{}
+	for _, c := range conditions {
+		times[c.Type] = c.LastTransitionTime.Time
+	}
+	if len(times) != 2 || !times["Other"].Equal(noon) || !times[esv1.ConditionReady].Equal(later) {
+		t.Errorf("the conditions have the times %v", times)
 	}
 }
 
