@@ -206,7 +206,7 @@ const (
 	MergePriorityIgnoreNotFound = "IgnoreNotFound"
 )
 
-// ExternalSecretRewriteMerge joins JSON objects. Inputs are merged in alphabetical order, those named in Priority last, so that they win.
+// ExternalSecretRewriteMerge joins JSON objects. Inputs are merged in alphabetical order, those named in Priority last.
 type ExternalSecretRewriteMerge struct {
 	// Strategy is Extract or JSON. Extract when empty.
 	// +kubebuilder:validation:Enum=Extract;JSON
@@ -215,7 +215,7 @@ type ExternalSecretRewriteMerge struct {
 	// Into is the key of the merged object with strategy JSON.
 	// +optional
 	Into string `json:"into,omitempty"`
-	// Priority lists inputs that win, the last one over all.
+	// Priority lists inputs that are merged last, in this order. With conflictPolicy Ignore they win, the last one over all.
 	// +optional
 	Priority []string `json:"priority,omitempty"`
 	// PriorityPolicy is Strict or IgnoreNotFound. Strict when empty.

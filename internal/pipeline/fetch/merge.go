@@ -28,7 +28,7 @@ func merge(op *esv1.ExternalSecretRewriteMerge, data map[string][]byte) (map[str
 			return nil, err
 		}
 		for name := range members {
-			if _, exists := merged[name]; exists && !slices.Contains(op.Priority, key) {
+			if _, exists := merged[name]; exists {
 				conflicts = append(conflicts, name)
 			}
 		}
@@ -36,7 +36,8 @@ func merge(op *esv1.ExternalSecretRewriteMerge, data map[string][]byte) (map[str
 	}
 	if len(conflicts) > 0 && cmp.Or(op.ConflictPolicy, esv1.MergeConflictError) == esv1.MergeConflictError {
 		slices.Sort(conflicts)
-		return nil, fault.New(fault.Invalid, "merge failed with conflicts: %s", strings.Join(slices.Compact(conflicts), ", "))
+		return nil, fault.New(fault.Invalid, "merge failed with conflicts: %s (set conflictPolicy: Ignore to let the last key win)",
+			strings.Join(slices.Compact(conflicts), ", "))
 	}
 	return mergeResult(op, data, merged)
 }
@@ -83,11 +84,12 @@ func mergeResult(op *esv1.ExternalSecretRewriteMerge, data map[string][]byte, me
 	return out, nil
 }
 
+// object returns the members of a JSON object; null has none.
 func object(key string, value []byte) (map[string]any, error) {
 	decoder := json.NewDecoder(bytes.NewReader(value))
 	decoder.UseNumber()
 	var members map[string]any
-	if err := decoder.Decode(&members); err != nil || members == nil || !json.Valid(value) {
+	if err := decoder.Decode(&members); err != nil || !json.Valid(value) {
 		return nil, fault.New(fault.Invalid, "merge: the value of key %q is not a JSON object", key)
 	}
 	return members, nil

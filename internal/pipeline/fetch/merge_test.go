@@ -56,11 +56,18 @@ func TestMerge(t *testing.T) {
 			"",
 		},
 		"priority": {
-			"those named come last and win, without a conflict",
-			op{Priority: []string{"a"}},
+			"those named come last and win",
+			op{Priority: []string{"a"}, ConflictPolicy: esv1.MergeConflictIgnore},
 			map[string]string{"a": `{"x":1}`, "b": `{"x":2}`},
 			map[string]string{"x": "1"},
 			"",
+		},
+		"conflict with a priority": {
+			"an order alone does not make two values one",
+			op{Priority: []string{"a"}},
+			map[string]string{"a": `{"x":1}`, "b": `{"x":2}`},
+			nil,
+			"merge failed with conflicts: x (set conflictPolicy: Ignore",
 		},
 		"order of priority": {
 			"the last one named wins over all",
@@ -94,7 +101,21 @@ func TestMerge(t *testing.T) {
 			nil,
 			`merge: the value of key "a" is not a JSON object`,
 		},
-		"null": {"null has no keys", op{}, map[string]string{"a": "null"}, nil, `merge: the value of key "a" is not a JSON object`},
+		"null": {"null adds nothing", op{}, map[string]string{"a": "null", "b": `{"x":1}`}, map[string]string{"x": "1"}, ""},
+		"JSON over an input": {
+			"into may be the key of an input",
+			op{Strategy: esv1.MergeStrategyJSON, Into: "a"},
+			apart,
+			map[string]string{"a": `{"port":5432,"user":"u"}`, "b": apart["b"]},
+			"",
+		},
+		"nested": {
+			"only the first level is merged: a nested object is one value",
+			op{ConflictPolicy: esv1.MergeConflictIgnore},
+			map[string]string{"a": `{"db":{"user":"u"}}`, "b": `{"db":{"port":1}}`},
+			map[string]string{"db": `{"port":1}`},
+			"",
+		},
 		"trailer": {
 			"what follows the object would be lost in silence",
 			op{},
