@@ -79,12 +79,29 @@ func found(result gjson.Result, key, property string) ([]byte, error) {
 	return []byte(result.String()), nil
 }
 
-func textMember(r gjson.Result) []byte { return []byte(r.String()) }
-func rawMember(r gjson.Result) []byte  { return []byte(r.Raw) }
+// textMember returns a text without its quotes, nothing for null, and all else as it is written.
+func textMember(r gjson.Result) []byte {
+	if r.Type == gjson.String || r.Type == gjson.Null {
+		return []byte(r.String())
+	}
+	return []byte(r.Raw)
+}
 
-// members returns the members of a JSON object, each as encode writes it.
+// jsonMember returns any value as JSON without spaces, its members in order.
+func jsonMember(r gjson.Result) []byte {
+	var value any
+	decoder := json.NewDecoder(strings.NewReader(r.Raw))
+	decoder.UseNumber()
+	_ = decoder.Decode(&value) // it is a part of what parse has found valid
+	return encode(value)
+}
+
+// members returns the members of a JSON object, each as encode writes it. Null has none.
 func members(value []byte, ref esv1.ExternalSecretDataRemoteRef, encode func(gjson.Result) []byte) (map[string][]byte, error) {
 	result, ok := parse(value)
+	if string(bytes.TrimSpace(value)) == "null" {
+		return map[string][]byte{}, nil
+	}
 	if !ok || !result.IsObject() {
 		what := fmt.Sprintf("secret %q", ref.Key)
 		if ref.Property != "" {
@@ -100,19 +117,15 @@ func members(value []byte, ref esv1.ExternalSecretDataRemoteRef, encode func(gjs
 	return all, nil
 }
 
-// metadata returns the labels and annotations of a secret, each as a JSON object.
+// metadata returns the labels and annotations of a secret, each as a JSON object; null where there are none.
 func metadata(secret providers.Secret) map[string][]byte {
-	return map[string][]byte{labelsName: object(secret.Labels), annotationsName: object(secret.Annotations)}
+	return map[string][]byte{labelsName: encode(secret.Labels), annotationsName: encode(secret.Annotations)}
 }
 
 // metadataValue returns a part of a secret's labels and annotations, or both.
 func metadataValue(secret providers.Secret, ref esv1.ExternalSecretDataRemoteRef) ([]byte, error) {
 	if ref.Property == "" {
-		all := metadata(secret)
-		return encode(struct {
-			Labels      json.RawMessage `json:"labels"`
-			Annotations json.RawMessage `json:"annotations"`
-		}{all[labelsName], all[annotationsName]}), nil
+		return encode(map[string]map[string]string{labelsName: secret.Labels, annotationsName: secret.Annotations}), nil
 	}
 	of, name, _ := strings.Cut(ref.Property, ".")
 	values := map[string]map[string]string{labelsName: secret.Labels, annotationsName: secret.Annotations}
@@ -122,15 +135,15 @@ func metadataValue(secret providers.Secret, ref esv1.ExternalSecretDataRemoteRef
 			"property %q: with metadataPolicy Fetch it must be labels, annotations, labels.<key> or annotations.<key>", ref.Property)
 	}
 	if name == "" {
-		return object(chosen), nil
+		return encode(chosen), nil
 	}
 	return labelled(chosen, name, ref)
 }
 
-// labelled returns the value of a label or an annotation. Names hold dots themselves, written plainly or with a
-// backslash; only where there is no such name does a dot begin a path into the value.
+// labelled returns the value of a label or an annotation. Names hold dots themselves, written plainly, with a backslash
+// or in quotes; only where there is no such name does a dot begin a path into the value.
 func labelled(values map[string]string, name string, ref esv1.ExternalSecretDataRemoteRef) ([]byte, error) {
-	for _, candidate := range []string{name, strings.ReplaceAll(name, `\.`, ".")} {
+	for _, candidate := range []string{name, strings.ReplaceAll(name, `\.`, "."), strings.Trim(name, `"`)} {
 		if value, ok := values[candidate]; ok {
 			return []byte(value), nil
 		}
@@ -152,8 +165,8 @@ func notJSON(key, property string) error {
 		property, key)
 }
 
-// object returns a map as a JSON object with string values.
-func object[V string | []byte](values map[string]V) []byte {
+// object returns fields as a JSON object with text values.
+func object(values map[string][]byte) []byte {
 	texts := make(map[string]string, len(values))
 	for name, value := range values {
 		texts[name] = string(value)
@@ -166,6 +179,6 @@ func encode(v any) []byte {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(v) //nolint:errchkjson // maps of strings and lists of them
+	_ = encoder.Encode(v) //nolint:errchkjson // see above
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }

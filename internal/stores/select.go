@@ -89,7 +89,7 @@ func collect(ctx context.Context, lister providers.Lister, query providers.Query
 // text in those that keep values.
 func mapOf(secret providers.Secret, ref esv1.ExternalSecretDataRemoteRef) (map[string][]byte, error) {
 	fetch := ref.MetadataPolicy == esv1.MetadataPolicyFetch
-	encode := rawMember
+	encode := jsonMember
 	if secret.Fields == nil && !fetch {
 		encode = textMember
 	}

@@ -19,12 +19,18 @@ func shelf(t *testing.T) *world {
 		Fields: map[string][]byte{
 			"password": []byte("<&>"), "tls.crt": []byte("pem"), "empty": {}, "plain": []byte(marked),
 			"doc": []byte(`{"user":"u","n":12345678901234567890,"deep":{"a.b":"dotted","a":{"b":"nested"}},"list":[1,"x"],"nothing":null}`),
+			"spaced": []byte("{\n  \"b\": {\"z\": 1.50, \"a\": [1, true, null]},\n  \"t\": \"<\\u00e9>\", \"n\": 12345678901234567890\n}\n"),
+			"null":   []byte("null"),
 		},
 		Labels:      map[string]string{"app": "web", "app.kubernetes.io/name": "db"},
 		Annotations: map[string]string{"cfg": `{"a":{"b":"c"}}`, "note": "<>"},
 	})
 	w.memory.Seed("value", providers.Secret{Value: []byte(
 		`{"user":"u","a.b":"dotted","a":{"b":"nested","n":1.50,"t":true,"z":null},"list":[1,"x"],"*":"star"}`,
+	)})
+	w.memory.Seed("spaced", providers.Secret{Value: []byte(`{ "o": {"z": 1, "a": [1, 2]}, "f": 1.50, "e": 1e3, "b": false, "s": "\u003c1.50>" }`)})
+	w.memory.Seed("people", providers.Secret{Value: []byte(
+		`{"name":{"first":"Tom"},"friends":[{"first":"Dale","age":44},{"first":"Roger","age":68}],"e":{},"l":[],"s":"{\"in\":\"ner\"}"}`,
 	)})
 	w.memory.Seed("text", providers.Secret{Value: []byte(marked)})
 	w.memory.Seed("number", providers.Secret{Value: []byte("123456")})
@@ -81,6 +87,23 @@ func TestGet(t *testing.T) {
 		{reason: "a path", key: "value", property: "a.n", want: "1.5"},
 		{reason: "a boolean", key: "value", property: "a.t", want: "true"},
 		{reason: "null is empty", key: "value", property: "a.z", want: ""},
+		{reason: "an element of an array, and a member of it", key: "people", property: "friends.1.first", want: "Roger"},
+		{reason: "the length of an array", key: "people", property: "friends.#", want: "2"},
+		{reason: "a member of each element", key: "people", property: "friends.#.first", want: `["Dale","Roger"]`},
+		{reason: "the first element that matches", key: "people", property: `friends.#(age>50).first`, want: "Roger"},
+		{reason: "all elements that match", key: "people", property: `friends.#(age>40)#.first`, want: `["Dale","Roger"]`},
+		{reason: "a modifier", key: "people", property: "friends.@reverse.0.first", want: "Roger"},
+		{reason: "a pipe", key: "people", property: "friends|@reverse|0.first", want: "Roger"},
+		{reason: "a wildcard", key: "people", property: "na*.first", want: "Tom"},
+		{reason: "several values made one", key: "people", property: "[name.first,friends.#]", want: `["Tom",2]`},
+		{reason: "an empty object", key: "people", property: "e", want: "{}"},
+		{reason: "an empty array", key: "people", property: "l", want: "[]"},
+		{
+			reason: "an element beyond the end", key: "people", property: "friends.2",
+			kind: fault.NotFound, message: `property "friends.2" does not exist in secret "people"`,
+		},
+		{reason: "a dot that is escaped", key: "value", property: `a\.b`, want: "dotted"},
+		{reason: "JSON in a value is as it is written", key: "spaced", property: "o", want: `{"z": 1, "a": [1, 2]}`},
 		{reason: "the exact name goes before a wildcard", key: "value", property: "*", want: "star"},
 		{reason: "an element of an array", key: "array", property: "1.k", want: "v"},
 		{
@@ -102,13 +125,15 @@ func TestGet(t *testing.T) {
 
 		{
 			reason: "all metadata", key: "fields", fetch: true,
-			want: `{"labels":{"app":"web","app.kubernetes.io/name":"db"},"annotations":{"cfg":"{\"a\":{\"b\":\"c\"}}","note":"<>"}}`,
+			want: `{"annotations":{"cfg":"{\"a\":{\"b\":\"c\"}}","note":"<>"},"labels":{"app":"web","app.kubernetes.io/name":"db"}}`,
 		},
-		{reason: "no metadata is empty objects", key: "text", fetch: true, want: `{"labels":{},"annotations":{}}`},
+		{reason: "no metadata is null", key: "text", fetch: true, want: `{"annotations":null,"labels":null}`},
+		{reason: "no labels are null", key: "text", property: "labels", fetch: true, want: "null"},
 		{reason: "all labels", key: "fields", property: "labels", fetch: true, want: `{"app":"web","app.kubernetes.io/name":"db"}`},
 		{reason: "one annotation", key: "fields", property: "annotations.note", fetch: true, want: "<>"},
 		{reason: "a label with dots in its name", key: "fields", property: "labels.app.kubernetes.io/name", fetch: true, want: "db"},
 		{reason: "the same with escaped dots", key: "fields", property: `labels.app\.kubernetes\.io/name`, fetch: true, want: "db"},
+		{reason: "the same in quotes", key: "fields", property: `labels."app.kubernetes.io/name"`, fetch: true, want: "db"},
 		{reason: "a path into an annotation", key: "fields", property: "annotations.cfg.a.b", fetch: true, want: "c"},
 		{
 			reason: "a missing path into an annotation", key: "fields", property: "annotations.cfg.x", fetch: true,
@@ -168,8 +193,20 @@ func TestMap(t *testing.T) {
 			reason:   "also those of its property",
 			key:      "value",
 			property: "a",
-			want:     map[string]string{"b": "nested", "n": "1.5", "t": "true", "z": ""},
+			want:     map[string]string{"b": "nested", "n": "1.50", "t": "true", "z": ""},
 		},
+		{
+			reason: "what is no text is as it is written",
+			key:    "spaced",
+			want:   map[string]string{"o": `{"z": 1, "a": [1, 2]}`, "f": "1.50", "e": "1e3", "b": "false", "s": "<1.50>"},
+		},
+		{reason: "a text that holds JSON has members", key: "people", property: "s", want: map[string]string{"in": "ner"}},
+		{
+			reason: "the members of a field are JSON, without spaces and in order", key: "fields", property: "spaced",
+			want: map[string]string{"b": `{"a":[1,true,null],"z":1.50}`, "t": `"<é>"`, "n": "12345678901234567890"},
+		},
+		{reason: "null has no members", key: "fields", property: "null", want: map[string]string{}},
+		{reason: "no labels are no members", key: "text", property: "labels", fetch: true, want: map[string]string{}},
 		{
 			reason: "the members of a field are JSON", key: "fields", property: "doc.deep",
 			want: map[string]string{"a.b": `"dotted"`, "a": `{"b":"nested"}`},
@@ -213,12 +250,12 @@ func TestMap(t *testing.T) {
 func TestMapOfFields(t *testing.T) {
 	session := shelf(t).open()
 	got, err := session.Map(t.Context(), remote("fields", "", false))
-	if err != nil || len(got) != 5 || string(got["tls.crt"]) != "pem" {
+	if err != nil || len(got) != 7 || string(got["tls.crt"]) != "pem" {
 		t.Fatalf("got %v, %v", texts(got), err)
 	}
 	delete(got, "tls.crt")
 	again, err := session.Map(t.Context(), remote("fields", "", false))
-	if err != nil || len(again) != 5 {
+	if err != nil || len(again) != 7 {
 		t.Errorf("what one caller does to its map is seen by the next: %v, %v", texts(again), err)
 	}
 }
