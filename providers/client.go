@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	corev1 "k8s.io/api/core/v1"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 )
 
 // Client is an open connection to one store. It is safe for concurrent use.
@@ -89,6 +91,9 @@ type Query struct {
 	Tags map[string]string
 	// Path is where to look, in stores with paths.
 	Path string
+	// Conversion is for providers whose keys are to be converted where they are listed, and not only where nothing
+	// rewrites them.
+	Conversion esv1.ExternalSecretConversionStrategy
 }
 
 // Entry is one match of a Query.

@@ -57,7 +57,7 @@ func queryOf(find esv1.ExternalSecretFind) (providers.Query, error) {
 	if find.Name == nil && find.Tags == nil && ptr.Deref(find.Path, "") == "" {
 		return providers.Query{}, fault.New(fault.Invalid, "find needs a name, tags or a path")
 	}
-	query := providers.Query{Tags: find.Tags, Path: ptr.Deref(find.Path, "")}
+	query := providers.Query{Tags: find.Tags, Path: ptr.Deref(find.Path, ""), Conversion: find.ConversionStrategy}
 	if find.Name != nil {
 		var err error
 		if query.Name, err = regexp.Compile(find.Name.RegExp); err != nil {

@@ -18,7 +18,7 @@ func shelf(t *testing.T) *world {
 	w.memory.Seed("fields", providers.Secret{
 		Fields: map[string][]byte{
 			"password": []byte("<&>"), "tls.crt": []byte("pem"), "empty": {}, "plain": []byte(marked),
-			"doc": []byte(`{"user":"u","n":12345678901234567890,"deep":{"a.b":"dotted","a":{"b":"nested"}},"list":[1,"x"],"nothing":null}`),
+			"doc":    []byte(`{"user":"u","n":12345678901234567890,"deep":{"a.b":"dotted","a":{"b":"nested"}},"list":[1,"x"],"nothing":null}`),
 			"spaced": []byte("{\n  \"b\": {\"z\": 1.50, \"a\": [1, true, null]},\n  \"t\": \"<\\u00e9>\", \"n\": 12345678901234567890\n}\n"),
 			"null":   []byte("null"),
 		},

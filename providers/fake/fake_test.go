@@ -1,6 +1,8 @@
 package fake_test
 
 import (
+	"maps"
+	"regexp"
 	"testing"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -50,6 +52,8 @@ func TestGetReadsTheSpec(t *testing.T) {
 		{Key: "json", Value: `{"a":1}`},
 		{Key: "dated", Value: "old", Version: "v1"},
 		{Key: "dated", Value: "new", Version: "v2"},
+		{Key: "twice", Value: "first"},
+		{Key: "twice", Value: "last"},
 	}}
 	client := open(t, fake.New(), spec, store)
 	for _, tc := range []struct {
@@ -62,11 +66,68 @@ func TestGetReadsTheSpec(t *testing.T) {
 		{reason: "JSON is not taken apart here", ref: providers.Ref{Key: "json"}, want: `{"a":1}`},
 		{reason: "each version has its value", ref: providers.Ref{Key: "dated", Version: "v1"}, want: "old"},
 		{reason: "a key that has only versions is absent without one", ref: providers.Ref{Key: "dated"}, kind: fault.NotFound},
+		{reason: "of a key that is listed twice, the last value counts", ref: providers.Ref{Key: "twice"}, want: "last"},
 		{reason: "an unknown version is absent", ref: providers.Ref{Key: "plain", Version: "v9"}, kind: fault.NotFound},
 	} {
 		got, err := client.(providers.Reader).Get(t.Context(), tc.ref)
 		if fault.KindOf(err) != tc.kind || string(got.Value) != tc.want {
 			t.Errorf("%s: Get(%v) gives %q, %v; want %q, kind %s", tc.reason, tc.ref, got.Value, err, tc.want, tc.kind)
+		}
+	}
+}
+
+func TestListFindsByName(t *testing.T) {
+	spec := esv1.FakeProvider{Data: []esv1.FakeProviderData{
+		{Key: "app/user", Value: "u"},
+		{Key: "app/password", Value: "old", Version: "v1"},
+		{Key: "app/password", Value: "new", Version: "v2"},
+		{Key: "app/password", Value: "none"},
+		{Key: "other", Value: "first"},
+		{Key: "other", Value: "last"},
+	}}
+	name := regexp.MustCompile
+	for _, tc := range []struct {
+		reason string
+		query  providers.Query
+		want   map[string]string
+		kind   fault.Kind
+	}{
+		{
+			reason: "keys are matched as they are, and converted; of several versions the last one counts",
+			query:  providers.Query{Name: name("^app/")}, want: map[string]string{"app_user": "u", "app_password": "new"},
+		},
+		{
+			reason: "they are converted as the query says", query: providers.Query{Name: name("user"), Conversion: esv1.ConversionUnicode},
+			want: map[string]string{"app_U002f_user": "u"},
+		},
+		{reason: "of a key that is listed twice, the last value counts", query: providers.Query{Name: name("other")}, want: map[string]string{"other": "last"}},
+		{
+			reason: "tags beside a name are ignored", query: providers.Query{Name: name("user"), Tags: map[string]string{"a": "b"}},
+			want: map[string]string{"app_user": "u"},
+		},
+		{reason: "a path beside a name is ignored", query: providers.Query{Name: name("user"), Path: "x"}, want: map[string]string{"app_user": "u"}},
+		{reason: "there are no tags to find by", query: providers.Query{Tags: map[string]string{"a": "b"}}, kind: fault.Unsupported},
+		{reason: "nor paths", query: providers.Query{Path: "app"}, kind: fault.Invalid},
+		{reason: "nothing that matches is no error", query: providers.Query{Name: name("^user")}, want: map[string]string{}},
+	} {
+		got := map[string]string{}
+		var failure error
+		for entry, err := range open(t, fake.New(), spec, store).(providers.Lister).List(t.Context(), tc.query) {
+			if failure = err; err == nil {
+				got[entry.Key] = string(entry.Secret.Value)
+			}
+		}
+		if fault.KindOf(failure) != tc.kind || failure == nil && !maps.Equal(got, tc.want) {
+			t.Errorf("%s: List gives %v, %v; want %v, kind %s", tc.reason, got, failure, tc.want, tc.kind)
+		}
+	}
+}
+
+func TestListRefusesACollision(t *testing.T) {
+	spec := esv1.FakeProvider{Data: []esv1.FakeProviderData{{Key: "a/b", Value: "s3cr3t"}, {Key: "a_b", Value: "s3cr3t"}}}
+	for _, err := range open(t, fake.New(), spec, store).(providers.Lister).List(t.Context(), providers.Query{Name: regexp.MustCompile("")}) {
+		if want := "secret name collision during conversion: a_b"; !fault.Is(err, fault.Invalid) || fault.Message(err) != want {
+			t.Errorf("List gives %v, want %q", err, want)
 		}
 	}
 }
@@ -77,11 +138,6 @@ func TestOpenRefusesABadSpec(t *testing.T) {
 		data   []esv1.FakeProviderData
 		want   string
 	}{
-		{
-			reason: "one key and version twice is ambiguous",
-			data:   []esv1.FakeProviderData{{Key: "k", Version: "v"}, {Key: "l"}, {Key: "k", Version: "v"}},
-			want:   `spec.provider.fake.data[2] has the key and version of data[0]: "k", version "v"`,
-		},
 		{reason: "a key is needed", data: []esv1.FakeProviderData{{Value: "v"}}, want: "spec.provider.fake.data[0].key must not be empty"},
 	} {
 		_, err := fake.New().Open(

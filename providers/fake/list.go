@@ -10,8 +10,9 @@ import (
 	"github.com/sluice-operator/sluice/providers"
 )
 
-// List implements providers.Lister, by name alone. Of a key with several versions it yields the last one in the order
-// of their names.
+// List implements providers.Lister, by name alone: tags beside a name are ignored. Of a key with several versions it
+// yields the last one in the order of their names. Keys are converted, so that rewrite operations see what they see in
+// other implementations of the API.
 func (c *client) List(ctx context.Context, query providers.Query) iter.Seq2[providers.Entry, error] {
 	return func(yield func(providers.Entry, error) bool) {
 		found, err := c.find(ctx, query)
@@ -31,20 +32,20 @@ func (c *client) find(ctx context.Context, query providers.Query) (map[string]pr
 	if err := cancelled(ctx); err != nil {
 		return nil, err
 	}
-	if query.Tags != nil {
-		return nil, fault.New(fault.Unsupported, "the fake provider keeps no tags: remove spec.dataFrom[].find.tags")
-	}
-	if query.Name == nil {
-		return nil, fault.New(fault.Invalid, "spec.dataFrom[].find.name must be set")
+	switch {
+	case query.Name == nil && query.Tags != nil:
+		return nil, fault.New(fault.Unsupported, "the fake provider keeps no tags: set find.name in place of find.tags")
+	case query.Name == nil:
+		return nil, fault.New(fault.Invalid, "find.name must be set")
 	}
 	found := c.pushed.all()
 	last := map[string]string{}
 	for _, entry := range c.spec.Data {
-		if version, seen := last[entry.Key]; !seen || entry.Version > version {
+		if version, seen := last[entry.Key]; !seen || entry.Version >= version {
 			last[entry.Key] = entry.Version
 			found[entry.Key] = providers.Secret{Value: []byte(entry.Value), Version: entry.Version}
 		}
 	}
 	maps.DeleteFunc(found, func(key string, _ providers.Secret) bool { return !query.Name.MatchString(key) })
-	return found, nil
+	return providers.ConvertKeys(query.Conversion, found)
 }

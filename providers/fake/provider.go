@@ -3,6 +3,7 @@ package fake
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"sync"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -34,17 +35,10 @@ func New() providers.Provider {
 }
 
 func validate(spec *esv1.FakeProvider, _ providers.Store) error {
-	seen := make(map[providers.Ref]int, len(spec.Data))
 	for i, entry := range spec.Data {
 		if entry.Key == "" {
 			return fault.New(fault.Invalid, "spec.provider.fake.data[%d].key must not be empty", i)
 		}
-		ref := providers.Ref{Key: entry.Key, Version: entry.Version}
-		if first, exists := seen[ref]; exists {
-			return fault.New(fault.Invalid, "spec.provider.fake.data[%d] has the key and version of data[%d]: %q, version %q",
-				i, first, entry.Key, entry.Version)
-		}
-		seen[ref] = i
 	}
 	return nil
 }
@@ -71,7 +65,7 @@ func (c *client) Get(ctx context.Context, ref providers.Ref) (providers.Secret, 
 	if err := cancelled(ctx); err != nil {
 		return providers.Secret{}, err
 	}
-	for _, entry := range c.spec.Data {
+	for _, entry := range slices.Backward(c.spec.Data) { // of a key and version that are listed twice, the last one counts
 		if entry.Key == ref.Key && entry.Version == ref.Version {
 			return providers.Secret{Value: []byte(entry.Value), Version: entry.Version}, nil
 		}

@@ -67,3 +67,19 @@ func TestListReadsAllPages(t *testing.T) {
 		})
 	}
 }
+
+// TestListRefusesTagsThatAreNoLabels would otherwise ask for something else: a comma begins another condition.
+func TestListRefusesTagsThatAreNoLabels(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the server is asked") }))
+	defer server.Close()
+	w := &world{config: &rest.Config{}, calls: map[string]int{}, secrets: map[string][]byte{"s/token": []byte("t")}}
+	c := w.open(t, &esv1.KubernetesProvider{
+		Server: esv1.KubernetesServer{URL: server.URL},
+		Auth: &esv1.KubernetesAuth{
+			Token: &esv1.KubernetesTokenAuth{BearerToken: metametav1.SecretKeySelector{Name: "s", Key: "token"}},
+		},
+	})
+	for _, err := range c.List(t.Context(), providers.Query{Tags: map[string]string{"app": "a,tier=x"}}) {
+		wantError(t, err, fault.Invalid, "find.tags are labels here, and are not valid as such")
+	}
+}

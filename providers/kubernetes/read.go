@@ -58,10 +58,15 @@ func (c *client) List(ctx context.Context, query providers.Query) iter.Seq2[prov
 		options := metav1.ListOptions{Limit: pageSize}
 		switch {
 		case query.Tags != nil:
-			options.LabelSelector = labels.SelectorFromSet(query.Tags).String()
+			selector, err := labels.ValidatedSelectorFromSet(query.Tags)
+			if err != nil {
+				yield(providers.Entry{}, fault.Wrap(fault.Invalid, err, "find.tags are labels here, and are not valid as such"))
+				return
+			}
+			options.LabelSelector = selector.String()
 			query.Name = nil
 		case query.Name == nil:
-			yield(providers.Entry{}, fault.New(fault.Invalid, "spec.dataFrom[].find must have a name or tags"))
+			yield(providers.Entry{}, fault.New(fault.Invalid, "find must have a name or tags"))
 			return
 		}
 		for more := true; more; more = options.Continue != "" {

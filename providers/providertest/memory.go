@@ -84,7 +84,7 @@ func (m *Memory) List(ctx context.Context, query providers.Query) iter.Seq2[prov
 			return
 		}
 		if query.Tags == nil && query.Name == nil {
-			yield(providers.Entry{}, fault.New(fault.Invalid, "spec.dataFrom[].find must have a name or tags"))
+			yield(providers.Entry{}, fault.New(fault.Invalid, "find must have a name or tags"))
 			return
 		}
 		for _, entry := range m.matches(query) {

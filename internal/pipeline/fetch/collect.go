@@ -8,6 +8,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/providers"
 	"github.com/sluice-operator/sluice/templates"
 )
 
@@ -153,7 +154,7 @@ func (c Collector) shape(data map[string][]byte, rewrite []esv1.ExternalSecretRe
 	if len(rewrite) > 0 {
 		data, err = c.rewrite(rewrite, data)
 	} else {
-		data, err = convertKeys(conversion, data)
+		data, err = providers.ConvertKeys(conversion, data)
 	}
 	if err != nil {
 		return nil, err
