@@ -24,10 +24,19 @@ type Source interface {
 
 // Sources open stores and run generators.
 type Sources struct {
-	// Store opens the store that ref names.
+	// Store opens the store that ref names, with its kind.
 	Store func(ctx context.Context, ref esv1.SecretStoreRef) (Source, error)
 	// Generate yields the values of the generator that spec.dataFrom[index] names.
 	Generate func(ctx context.Context, index int, ref esv1.GeneratorRef) (map[string][]byte, error)
+}
+
+// open opens the store that ref names. The kind is filled in, so that one store always goes by one name.
+func (s Sources) open(ctx context.Context, ref esv1.SecretStoreRef) (Source, error) {
+	if ref.Name == "" {
+		return nil, fault.New(fault.Invalid, "no store is named: set spec.secretStoreRef.name, or sourceRef.storeRef.name of the entry")
+	}
+	ref.Kind = ref.KindOrDefault()
+	return s.Store(ctx, ref)
 }
 
 // Values are the result.
@@ -94,7 +103,7 @@ func single(ctx context.Context, entry *esv1.ExternalSecretData, ref esv1.Secret
 	if entry.SourceRef != nil {
 		ref = entry.SourceRef.StoreRef
 	}
-	store, err := from.Store(ctx, ref)
+	store, err := from.open(ctx, ref)
 	if err != nil {
 		return nil, err
 	}
@@ -102,10 +111,13 @@ func single(ctx context.Context, entry *esv1.ExternalSecretData, ref esv1.Secret
 	if err != nil {
 		return nil, err
 	}
-	if value, err = Decode(entry.RemoteRef.DecodingStrategy, value); err != nil {
-		return nil, err
+	if value, err = Decode(entry.RemoteRef.DecodingStrategy, value); err == nil {
+		err = checkNullBytes(entry.RemoteRef.NullBytePolicy, value)
 	}
-	return value, checkNullBytes(entry.RemoteRef.NullBytePolicy, value)
+	if entry.RemoteRef.Property != "" {
+		err = fault.In(err, "property %q", entry.RemoteRef.Property)
+	}
+	return value, err
 }
 
 func (c Collector) dataFrom(
@@ -128,7 +140,7 @@ func (c Collector) dataFrom(
 	if entry.SourceRef != nil && entry.SourceRef.StoreRef != nil {
 		ref = *entry.SourceRef.StoreRef
 	}
-	store, err := from.Store(ctx, ref)
+	store, err := from.open(ctx, ref)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -41,7 +42,7 @@ func (m memory) Map(_ context.Context, ref esv1.ExternalSecretDataRemoteRef) (ma
 func (m memory) Find(_ context.Context, find esv1.ExternalSecretFind) (map[string][]byte, error) {
 	found := map[string][]byte{}
 	for key, fields := range m {
-		if strings.Contains(key, find.Name.RegExp) {
+		if regexp.MustCompile(find.Name.RegExp).MatchString(key) {
 			found[key] = []byte(fields["v"])
 		}
 	}
@@ -52,9 +53,13 @@ func (m memory) Find(_ context.Context, find esv1.ExternalSecretFind) (map[strin
 func world() Sources {
 	stores := map[string]memory{
 		"one": {
-			"db":  {"user": "one-user", "pass/word": "one-pass"},
-			"b64": {"v": "YWJj", "w": "s3cr3t!"},
-			"nul": {"v": "a\x00b"},
+			"db":      {"user": "one-user", "pass/word": "one-pass"},
+			"b64":     {"v": "YWJj", "w": "s3cr3t!"},
+			"nul":     {"": "a\x00b", "v": "a\x00b"},
+			"wrapped": {"w": "YWJj"},
+			"json-a":  {"v": `{"user":"u"}`},
+			"json-b":  {"v": `{"port":5432}`},
+			"twins":   {"a/b": "1", "a_b": "2"},
 		},
 		"two": {"db": {"user": "two-user"}, "app/x": {"v": "x"}, "app/y": {"v": "y"}},
 	}
@@ -111,6 +116,16 @@ func spec(dataFrom []esv1.ExternalSecretDataFromRemoteRef, data ...esv1.External
 	return esv1.ExternalSecretSpec{SecretStoreRef: esv1.SecretStoreRef{Name: "one"}, DataFrom: dataFrom, Data: data}
 }
 
+func storeless(dataFrom ...esv1.ExternalSecretDataFromRemoteRef) esv1.ExternalSecretSpec {
+	s := spec(dataFrom)
+	s.SecretStoreRef = esv1.SecretStoreRef{}
+	return s
+}
+
+func mergeOp(op esv1.ExternalSecretRewriteMerge) esv1.ExternalSecretRewrite {
+	return esv1.ExternalSecretRewrite{Merge: &op}
+}
+
 type entries = []esv1.ExternalSecretDataFromRemoteRef
 
 func TestCollect(t *testing.T) {
@@ -118,6 +133,12 @@ func TestCollect(t *testing.T) {
 	elsewhere.SourceRef = &esv1.StoreSourceRef{StoreRef: esv1.SecretStoreRef{Name: "two"}}
 	plain := get("abc", "b64", "v")
 	plain.RemoteRef.DecodingStrategy = esv1.DecodingBase64
+	findDecoded, unicode := find("^b64$"), in(find("app/"))
+	findDecoded.Find.DecodingStrategy = esv1.DecodingAuto
+	unicode.Find.ConversionStrategy = esv1.ConversionUnicode
+	unicodeKeys, rewritten := extract("db"), extract("db", regexpOp("/", "."))
+	unicodeKeys.Extract.ConversionStrategy = esv1.ConversionUnicode
+	rewritten.Extract.ConversionStrategy = esv1.ConversionUnicode
 	cases := map[string]struct {
 		reason string
 		spec   esv1.ExternalSecretSpec
@@ -143,6 +164,47 @@ func TestCollect(t *testing.T) {
 		"data wins": {
 			"data wins over dataFrom", spec(entries{in(extract("db"))}, get("user", "db", "pass/word")),
 			map[string]string{"user": "one-pass"},
+		},
+		"own store alone": {
+			"where every entry has its own store, the spec needs none", storeless(in(extract("db")), generate("p")),
+			map[string]string{"user": "two-user", "password": "generated", "index": "1"},
+		},
+		"find decoded": {
+			"what is found is decoded, each value as a whole", spec(entries{findDecoded}), map[string]string{"b64": "abc"},
+		},
+		"find converted": {
+			"in another way where the entry says so", spec(entries{unicode}), map[string]string{"app_U002f_x": "x", "app_U002f_y": "y"},
+		},
+		"extract converted": {
+			"the same of the keys of one secret", spec(entries{unicodeKeys}), map[string]string{"user": "one-user", "pass_U002f_word": "one-pass"},
+		},
+		"rewritten, not converted": {
+			"a rewrite takes the place of the conversion, in whatever way", spec(entries{rewritten}),
+			map[string]string{"user": "one-user", "pass.word": "one-pass"},
+		},
+		"collision by rewrite": {
+			"of two keys that a rewrite makes one, the last in order wins", spec(entries{extract("b64", regexpOp(".", "k"))}),
+			map[string]string{"k": "s3cr3t!"},
+		},
+		"merged": {
+			"operations follow each other: members are renamed after a merge",
+			spec(entries{find("json-", mergeOp(esv1.ExternalSecretRewriteMerge{}), regexpOp("^", "db_"))}),
+			map[string]string{"db_user": "u", "db_port": "5432"},
+		},
+		"renamed, then merged": {
+			"a priority names a key as the operation before has left it",
+			spec(entries{find("json-", regexpOp("json-", ""), mergeOp(esv1.ExternalSecretRewriteMerge{
+				Strategy: esv1.MergeStrategyJSON, Into: "all", Priority: []string{"a"},
+			}))}),
+			map[string]string{"a": `{"user":"u"}`, "b": `{"port":5432}`, "all": `{"port":5432,"user":"u"}`},
+		},
+		"decoded after rewrite": {
+			"values are decoded last", spec(entries{decoded(extract("wrapped", regexpOp("^w", "x")), esv1.DecodingBase64)}),
+			map[string]string{"x": "abc"},
+		},
+		"two generators": {
+			"the later one wins, and each is told which it is", spec(entries{generate("p"), generate("q", regexpOp("password", "second"))}),
+			map[string]string{"password": "generated", "second": "generated", "index": "1"},
 		},
 		"generator": {
 			"a generator is told which entry it serves", spec(entries{extract("nul"), generate("p")}),
@@ -176,6 +238,11 @@ func TestCollectFails(t *testing.T) {
 	lost.SourceRef = &esv1.StoreSourceRef{StoreRef: esv1.SecretStoreRef{Name: "three"}}
 	bad := get("a", "b64", "w")
 	bad.RemoteRef.DecodingStrategy = esv1.DecodingBase64
+	null := get("a", "nul", "")
+	null.RemoteRef.NullBytePolicy = esv1.NullByteFail
+	nowhere := get("a", "db", "user")
+	nowhere.SourceRef = &esv1.StoreSourceRef{StoreRef: esv1.SecretStoreRef{Kind: esv1.KindSecretStore}}
+	colliding := extract("twins")
 	cases := map[string]struct {
 		reason string
 		spec   esv1.ExternalSecretSpec
@@ -184,8 +251,32 @@ func TestCollectFails(t *testing.T) {
 	}{
 		"store": {"the entry is named", spec(nil, lost), fault.Invalid, `spec.data[0] (key=db): SecretStore "three" does not exist`},
 		"decoding": {
-			"the entry is named, and not the value", spec(nil, get("u", "db", "user"), bad), fault.Invalid,
-			"spec.data[1] (key=b64): the value is not valid Base64, as decodingStrategy says",
+			"the entry and the property are named, and not the value", spec(nil, get("u", "db", "user"), bad), fault.Invalid,
+			`spec.data[1] (key=b64): property "w": the value is not valid Base64, as decodingStrategy says`,
+		},
+		"whole value": {
+			"where there is no property none is named", spec(nil, null), fault.Invalid,
+			"spec.data[0] (key=nul): the value holds a null byte, which nullBytePolicy Fail refuses",
+		},
+		"no store": {
+			"a store is needed somewhere", spec(nil, nowhere), fault.Invalid,
+			"spec.data[0] (key=db): no store is named: set spec.secretStoreRef.name, or sourceRef.storeRef.name of the entry",
+		},
+		"no store for an extract": {
+			"a store is needed somewhere", storeless(extract("db")), fault.Invalid,
+			"spec.dataFrom[0] (key=db): no store is named: set spec.secretStoreRef.name, or sourceRef.storeRef.name of the entry",
+		},
+		"transform": {
+			"the key is named that the template chokes on", spec(entries{extract("b64", transformOp(`{{ fail "x" }}`))}), fault.Invalid,
+			`spec.dataFrom[0] (key=b64): rewrite[0]: key "v": template "transform", line 1: `,
+		},
+		"merge": {
+			"the key is named whose value cannot be merged", spec(entries{extract("b64", mergeOp(esv1.ExternalSecretRewriteMerge{}))}), fault.Invalid,
+			`spec.dataFrom[0] (key=b64): rewrite[0]: merge: the value of key "v" is not a JSON object`,
+		},
+		"collision": {
+			"the entry and the key are named", spec(entries{colliding}), fault.Invalid,
+			"spec.dataFrom[0] (key=twins): secret name collision during conversion: a_b",
 		},
 		"key": {
 			"the key of the value is named", spec(entries{decoded(extract("b64"), esv1.DecodingBase64)}), fault.Invalid,
@@ -211,7 +302,7 @@ func TestCollectFails(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			got, err := Collector{Engine: templates.New()}.Collect(t.Context(), &c.spec, world())
-			if !fault.Is(err, c.kind) || fault.Message(err) != c.want || got.Data != nil {
+			if !fault.Is(err, c.kind) || !strings.HasPrefix(fault.Message(err), c.want) || got.Data != nil {
 				t.Errorf("Collect() = %v, %v; want only %v %q: %s", texts(got.Data), err, c.kind, c.want, c.reason)
 			}
 		})
@@ -248,6 +339,21 @@ func TestCollectAbsent(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+func TestCollectNamesAStoreInOneWay(t *testing.T) {
+	from := world()
+	open, asked := from.Store, map[esv1.SecretStoreRef]bool{}
+	from.Store = func(ctx context.Context, ref esv1.SecretStoreRef) (Source, error) {
+		asked[ref] = true
+		return open(ctx, ref)
+	}
+	written := get("b", "db", "user")
+	written.SourceRef = &esv1.StoreSourceRef{StoreRef: esv1.SecretStoreRef{Name: "one", Kind: esv1.KindSecretStore}}
+	s := spec(entries{extract("db")}, get("a", "db", "user"), written)
+	if _, err := (Collector{}).Collect(t.Context(), &s, from); err != nil || len(asked) != 1 {
+		t.Errorf("error %v; %v are opened, want one: everything from one store is of one time", err, asked)
 	}
 }
 

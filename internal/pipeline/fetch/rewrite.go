@@ -79,7 +79,7 @@ func renamed(data map[string][]byte, name func(string) (string, error)) (map[str
 	for _, key := range slices.Sorted(maps.Keys(data)) {
 		to, err := name(key)
 		if err != nil {
-			return nil, err
+			return nil, fault.In(err, "key %q", key)
 		}
 		out[to] = data[key]
 	}

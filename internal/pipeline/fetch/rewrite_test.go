@@ -82,7 +82,7 @@ func TestRewrite(t *testing.T) {
 			[]string{"a"},
 			[]esv1.ExternalSecretRewrite{transformOp("{{ .key }}")},
 			nil,
-			`rewrite[0]: template "transform", line 1: no value for key "key"`,
+			`rewrite[0]: key "a": template "transform", line 1: no value for key "key"`,
 		},
 		"empty": {
 			"an operation must be one",
