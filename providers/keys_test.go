@@ -34,7 +34,9 @@ func TestConvertKeys(t *testing.T) {
 		"unicode": {"the code point is kept", esv1.ConversionUnicode, []string{"a/ü"}, map[string]string{"a_U002f__U00fc_": "a/ü"}, ""},
 		"brackets": {
 			"only what is wrong is replaced", esv1.ConversionUnicode,
-			[]string{"some-array[0].entity"}, map[string]string{"some-array_U005b_0_U005d_.entity": "some-array[0].entity"}, "",
+			[]string{"some-array[0].entity"},
+			map[string]string{"some-array_U005b_0_U005d_.entity": "some-array[0].entity"},
+			"",
 		},
 		"ends":  {"a wrong character at an end is replaced too", "", []string{"/a/"}, map[string]string{"_a_": "/a/"}, ""},
 		"empty": {"an empty key is for others to drop", "", []string{""}, map[string]string{"": ""}, ""},

@@ -100,7 +100,10 @@ func TestListFindsByName(t *testing.T) {
 			reason: "they are converted as the query says", query: providers.Query{Name: name("user"), Conversion: esv1.ConversionUnicode},
 			want: map[string]string{"app_U002f_user": "u"},
 		},
-		{reason: "of a key that is listed twice, the last value counts", query: providers.Query{Name: name("other")}, want: map[string]string{"other": "last"}},
+		{
+			reason: "of a key that is listed twice, the last value counts",
+			query:  providers.Query{Name: name("other")}, want: map[string]string{"other": "last"},
+		},
 		{
 			reason: "tags beside a name are ignored", query: providers.Query{Name: name("user"), Tags: map[string]string{"a": "b"}},
 			want: map[string]string{"app_user": "u"},

@@ -33,7 +33,7 @@ func readPage(path string) page {
 	Expect(err).NotTo(HaveOccurred())
 	p := page{results: map[string]corev1.Secret{}}
 	for _, block := range yamlBlock.FindAllSubmatch(text, -1) {
-		for _, document := range bytes.Split(block[1], []byte("---\n")) {
+		for document := range bytes.SplitSeq(block[1], []byte("---\n")) {
 			var meta metav1.PartialObjectMetadata
 			Expect(yaml.Unmarshal(document, &meta)).To(Succeed())
 			last := len(p.names) - 1

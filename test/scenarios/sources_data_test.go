@@ -13,11 +13,11 @@ const (
 
 // largeSecret is a Secret with many keys, one of which is large.
 func largeSecret() string {
-	text := "---\napiVersion: v1\nkind: Secret\nmetadata: {name: large}\nstringData:\n  large: " + largeValue() + "\n"
+	lines := []string{"---\napiVersion: v1\nkind: Secret\nmetadata: {name: large}\nstringData:", "  large: " + largeValue()}
 	for i := range manyKeys {
-		text += fmt.Sprintf("  key-%d: CANARY-%d\n", i, i)
+		lines = append(lines, fmt.Sprintf("  key-%d: CANARY-%d", i, i))
 	}
-	return text
+	return strings.Join(lines, "\n") + "\n"
 }
 
 func largeValue() string { return "CANARY" + strings.Repeat("x", largeLength) }

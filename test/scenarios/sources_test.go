@@ -212,11 +212,11 @@ var _ = Describe("what the sources of an ExternalSecret yield", Ordered, Continu
 		namespace(ctx, sourcesNamespace)
 		namespace(ctx, remoteNamespace)
 		applyRemote(ctx, remoteSecrets+largeSecret()+rightsToRead)
-		manifests := sourceStores + "---\n{apiVersion: v1, kind: ServiceAccount, metadata: {name: reader}}\n"
+		manifests := []string{sourceStores + "---\n{apiVersion: v1, kind: ServiceAccount, metadata: {name: reader}}\n"}
 		for _, c := range allSourceCases() {
-			manifests += c.manifest()
+			manifests = append(manifests, c.manifest())
 		}
-		applyIn(ctx, sourcesNamespace, manifests)
+		applyIn(ctx, sourcesNamespace, strings.Join(manifests, ""))
 	})
 	for _, c := range allSourceCases() {
 		It(c.name, func(ctx context.Context) { c.expect(ctx) })
@@ -226,7 +226,8 @@ var _ = Describe("what the sources of an ExternalSecret yield", Ordered, Continu
 func allSourceCases() []sourceCase {
 	var all []sourceCase
 	for _, cases := range [][]sourceCase{
-		dataCases(), metadataCases(), decodingCases(), storeCases(), extractCases(), findCases(), rewriteCases(), mergeCases(), generatorCases(), absenceCases(),
+		dataCases(), metadataCases(), decodingCases(), storeCases(), extractCases(),
+		findCases(), rewriteCases(), mergeCases(), generatorCases(), absenceCases(),
 	} {
 		all = append(all, cases...)
 	}
