@@ -177,10 +177,7 @@ func (c *Controller) announce(es *esv1.ExternalSecret, out outcome, err error, c
 	}
 	if changed || touched {
 		for _, entry := range out.gone {
-			// Events that differ in their note alone are taken for one: the action tells the entries apart.
-			place, _, _ := strings.Cut(entry, " ")
-			c.Events.Eventf(es, nil, corev1.EventTypeNormal, "MissingProviderSecret", "Read "+place,
-				"secret does not exist at provider using %s", entry)
+			event(corev1.EventTypeNormal, "MissingProviderSecret", "secret does not exist at provider using %s", entry)
 		}
 	}
 }

@@ -142,7 +142,7 @@ func dependencies(
 	}
 	return controllers.Deps{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Notices: noticed,
-		Recorder: func(source string) events.EventRecorder { return mgr.GetEventRecorder(source) },
+		Recorder: func(source string) events.EventRecorder { return tellingApart{mgr.GetEventRecorder(source)} },
 		Stores:   pool, Generators: runner,
 		Engine: o.engine(), Hasher: hashing, Metrics: measured, Clock: clock.RealClock{},
 		Concurrency: o.Concurrency, StoreInterval: o.StoreInterval, FloodGate: o.FloodGate, NeverCopied: o.neverCopied(),

@@ -1,0 +1,29 @@
+package operator
+
+import (
+	"fmt"
+	"hash/fnv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/tools/events"
+)
+
+// maxNote is the longest note, in bytes, that the API server takes; it refuses the whole event otherwise.
+const maxNote = 1024
+
+// tellingApart is a recorder that makes an event of every different note. The recorder within takes events that differ in
+// their note alone for repetitions of the first, so that nobody would read what else went wrong.
+type tellingApart struct{ events.EventRecorder }
+
+// Eventf implements events.EventRecorder.
+func (r tellingApart) Eventf(regarding, related runtime.Object, eventtype, reason, action, note string, args ...any) {
+	text := fmt.Sprintf(note, args...)
+	sum := fnv.New32a()
+	_, _ = sum.Write([]byte(text)) // a hash takes everything
+	if len(text) > maxNote {
+		const end = "…"
+		text = strings.ToValidUTF8(text[:maxNote-len(end)], "") + end
+	}
+	r.EventRecorder.Eventf(regarding, related, eventtype, reason, fmt.Sprintf("%s-%08x", action, sum.Sum32()), "%s", text)
+}

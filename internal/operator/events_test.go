@@ -1,0 +1,42 @@
+package operator
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"k8s.io/apimachinery/pkg/runtime"
+)
+
+// recorded keeps the actions and notes of events.
+type recorded struct{ actions, notes []string }
+
+func (r *recorded) Eventf(_, _ runtime.Object, _, _, action, note string, args ...any) {
+	r.actions = append(r.actions, action)
+	r.notes = append(r.notes, fmt.Sprintf(note, args...))
+}
+
+func TestEventsAreToldApart(t *testing.T) {
+	got := &recorded{}
+	recorder := tellingApart{got}
+	for _, key := range []string{"a", "b", "a"} {
+		recorder.Eventf(nil, nil, "Normal", "Missing", "Sync", "key %s is missing, 100%%", key)
+	}
+	if got.actions[0] == got.actions[1] || got.actions[0] != got.actions[2] || !strings.HasPrefix(got.actions[0], "Sync-") {
+		t.Errorf("actions %q, want the same for the same note alone", got.actions)
+	}
+	if want := "key b is missing, 100%"; got.notes[1] != want {
+		t.Errorf("note %q, want %q", got.notes[1], want)
+	}
+}
+
+func TestLongNotesAreCut(t *testing.T) {
+	for _, length := range []int{maxNote - 1, maxNote, maxNote + 1, 3 * maxNote} {
+		got := &recorded{}
+		tellingApart{got}.Eventf(nil, nil, "Normal", "Long", "Sync", "%s", "a"+strings.Repeat("é", length/2))
+		if note := got.notes[0]; len(note) > maxNote || !utf8.ValidString(note) || len(note) < min(length, maxNote)-4 {
+			t.Errorf("a note of %d bytes becomes %d bytes, want at most %d, cut between characters", length, len(note), maxNote)
+		}
+	}
+}
