@@ -32,11 +32,7 @@ spec:
 		data := func() (map[string]string, error) {
 			var s corev1.Secret
 			err := world.Client.Get(ctx, types.NamespacedName{Namespace: ns, Name: "copy"}, &s)
-			got := map[string]string{}
-			for key, value := range s.Data {
-				got[key] = string(value)
-			}
-			return got, err
+			return texts(s.Data), err
 		}
 		Eventually(data).Should(Equal(map[string]string{"v": "CANARY-first", "held": `{"v":"CANARY-first"}`}))
 

@@ -52,6 +52,11 @@ func extractCases() []sourceCase {
 			},
 		},
 		{
+			name: "extract-a-version",
+			spec: dataFrom("fake", `- extract: {key: dated, version: v1}`),
+			want: map[string]any{"a": "CANARY-old"},
+		},
+		{
 			name: "extract-a-property-of-a-value",
 			spec: dataFrom("fake", `- extract: {key: people, property: friends.0}`),
 			want: map[string]any{"first": "CANARY-Dale", "age": "44"},
@@ -226,6 +231,16 @@ func generatorCases() []sourceCase {
 			name: "generator-in-a-template",
 			spec: "target: {template: {data: {url: 'postgres://app:{{ .password }}@db'}}}\ndataFrom:\n" + generate("Password", "password", ""),
 			want: map[string]any{"url": SatisfyAll(HavePrefix("postgres://app:"), HaveSuffix("@db"), HaveLen(48))},
+		},
+		{
+			name: "generator-without-a-version-of-its-api",
+			spec: "dataFrom:\n- sourceRef: {generatorRef: {kind: UUID, name: uuid}}",
+			want: map[string]any{"uuid": HaveLen(36)},
+		},
+		{
+			name: "generator-of-another-api",
+			spec: "dataFrom:\n- sourceRef: {generatorRef: {apiVersion: v1, kind: UUID, name: uuid}}",
+			says: []string{"spec.dataFrom[0]", `generatorRef.apiVersion "v1"`},
 		},
 		{
 			name: "generator-beside-stores",

@@ -58,10 +58,7 @@ func (c sourceCase) expect(ctx context.Context) {
 		Expect(apierrors.IsNotFound(err)).To(BeTrue(), "the target is there: %v", err)
 		return
 	}
-	got := map[string]string{}
-	for key, value := range secret(ctx, sourcesNamespace, c.name).Data {
-		got[key] = string(value)
-	}
+	got := texts(secret(ctx, sourcesNamespace, c.name).Data)
 	for key, want := range c.want {
 		Expect(got).To(HaveKeyWithValue(key, want))
 	}
@@ -124,6 +121,12 @@ spec:
           value: CANARY-2
         - key: encoded
           value: '{"name":"Q0FOQVJZLW5hbWU=","url":"Q0FOQVJZPz8_Pj4-","text":"CANARY, not encoded","bare":"Q0FOQVJZLWJhcmU","number":"1234"}'
+        - key: dated
+          value: '{"a": "CANARY-old"}'
+          version: v1
+        - key: dated
+          value: '{"a": "CANARY-new"}'
+          version: v2
         - key: broken
           value: '{"a": "CANARY"'
         - key: mongo-credentials
