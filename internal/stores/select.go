@@ -61,7 +61,7 @@ func queryOf(find esv1.ExternalSecretFind) (providers.Query, error) {
 	if find.Name != nil {
 		var err error
 		if query.Name, err = regexp.Compile(find.Name.RegExp); err != nil {
-			return query, fault.Wrap(fault.Invalid, err, "find.name.regexp is not a regular expression")
+			return query, fault.Wrap(fault.Invalid, err, "find.name.regexp %q is not a valid regular expression", find.Name.RegExp)
 		}
 	}
 	return query, nil

@@ -289,7 +289,7 @@ func TestFind(t *testing.T) {
 		{
 			reason:  "a bad regex is named",
 			find:    esv1.ExternalSecretFind{Name: name("(")},
-			message: `SecretStore "main": find.name.regexp is not`,
+			message: `SecretStore "main": find.name.regexp "(" is not a valid regular expression`,
 		},
 		{reason: "something must be asked for", message: "find needs a name, tags or a path"},
 	}

@@ -16,7 +16,8 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 )
 
-var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
+// example is a block of YAML in a page.
+var example = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
 // page is what the examples of a page of documentation say.
 type page struct {
@@ -33,7 +34,7 @@ func readPage(path string) page {
 	text, err := os.ReadFile(world.Path(path))
 	Expect(err).NotTo(HaveOccurred())
 	p := page{results: map[string]corev1.Secret{}}
-	for _, block := range yamlBlock.FindAllSubmatch(text, -1) {
+	for _, block := range example.FindAllSubmatch(text, -1) {
 		for document := range bytes.SplitSeq(block[1], []byte("---\n")) {
 			var meta metav1.PartialObjectMetadata
 			Expect(yaml.Unmarshal(document, &meta)).To(Succeed())

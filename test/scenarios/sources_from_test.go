@@ -169,7 +169,7 @@ func findCases() []sourceCase {
 		{
 			name: "find-by-a-wrong-expression",
 			spec: dataFrom("kubernetes", `- find: {name: {regexp: "tls-("}}`),
-			says: []string{"spec.dataFrom[0]", "find.name.regexp is not a regular expression"},
+			says: []string{"spec.dataFrom[0]", `find.name.regexp "tls-(" is not a valid regular expression`},
 		},
 		{
 			name: "find-values-by-name",
