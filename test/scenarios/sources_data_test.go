@@ -119,6 +119,11 @@ func dataCases() []sourceCase {
 			want: everything,
 		},
 		{
+			name: "data-more-than-a-secret-holds",
+			spec: kubernetesData(from("a", "key: large, property: large") + from("b", "key: large, property: large")),
+			says: []string{`secret "data-more-than-a-secret-holds"`, "data (FieldValueTooLong)"},
+		},
+		{
 			name: "data-values-of-the-fake-store",
 			spec: fakeData(from("v0", "key: foo") + from("v1", "key: foo, version: v1") + from("v2", "key: foo, version: v2") +
 				from("empty", "key: empty") + from("first", "key: people, property: name.first") +
@@ -169,6 +174,11 @@ func metadataCases() []sourceCase {
 			name: "metadata-that-is-missing",
 			spec: kubernetesData(fetch("x", "labels.nope")),
 			says: []string{`spec.data[0] (key=database)`, `property "labels.nope" does not exist in the metadata of secret "database"`},
+		},
+		{
+			name: "metadata-of-a-store-that-keeps-none",
+			spec: fakeData(from("all", "key: foo, metadataPolicy: Fetch")),
+			want: map[string]any{"all": `{"annotations":null,"labels":null}`},
 		},
 		{
 			name: "metadata-extracted",

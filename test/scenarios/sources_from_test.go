@@ -280,6 +280,11 @@ func absenceCases() []sourceCase {
 		{name: "absent-some-with-retain", spec: mixed("Retain"), says: []string{"spec.dataFrom[0] (key=nope)", `secret "nope" does not exist`}},
 		{name: "absent-some-with-merge", spec: mixed("Merge"), want: present},
 		{name: "absent-some-with-delete", spec: mixed("Delete"), want: present},
+		{
+			name: "absent-because-it-cannot-be",
+			spec: "target: {deletionPolicy: Delete}\n" + dataFrom("kubernetes", "- extract: {key: Not_A_Name}"),
+			says: []string{"spec.dataFrom[0] (key=Not_A_Name)", `"Not_A_Name" is not a valid name of a secret`},
+		},
 		{name: "absent-all-with-retain", spec: alone("Retain"), says: []string{"spec.dataFrom[0] (key=nope)", `key "nope" does not exist`}},
 		{name: "absent-all-with-merge", spec: alone("Merge"), want: map[string]any{}},
 		{
