@@ -60,7 +60,7 @@ func (c *Controller) releaseNamespace(ctx context.Context, namespace *corev1.Nam
 		return nil
 	case apierrors.IsForbidden(err):
 		return fault.Wrap(fault.Denied, err, "namespace %q has the finalizer %s and cannot be deleted, and the operator may not take it "+
-			"off: grant it the verb \"patch\" on namespaces", namespace.Name, finalizer)
+			"off: apply config/migration, or grant it the verb \"patch\" on namespaces", namespace.Name, finalizer)
 	default:
 		return fault.Wrap(fault.Unavailable, err, "finalizer %s could not be taken off namespace %q", finalizer, namespace.Name)
 	}

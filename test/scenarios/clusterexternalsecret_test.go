@@ -270,7 +270,12 @@ spec:
 			`{"metadata":{"finalizers":["externalsecrets.external-secrets.io/clusterexternalsecret-cleanup"]}}`)
 		kubectl(ctx, "patch", "namespace", ns, "--type=merge", "-p",
 			`{"metadata":{"finalizers":["externalsecrets.external-secrets.io/ces-ces-migrated"]}}`)
-		kubectl(ctx, "delete", "namespace", ns, "--timeout", seconds.String())
+		kubectl(ctx, "delete", "namespace", ns, "--wait=false")
+		Eventually(ready(ctx, &ces, "", "ces-migrated")).Should(SatisfyAll(
+			haveStatus(metav1.ConditionFalse), say("externalsecrets.external-secrets.io/ces-ces-migrated", "config/migration", `"patch" on namespaces`)))
+		kubectl(ctx, "apply", "-k", world.Path("config/migration"))
+		DeferCleanup(func(ctx context.Context) { kubectl(ctx, "delete", "-k", world.Path("config/migration")) })
+		kubectl(ctx, "wait", "--for=delete", "namespace/"+ns, "--timeout", seconds.String())
 		kubectl(ctx, "delete", "ces", "ces-migrated", "--timeout", seconds.String())
 	})
 

@@ -46,6 +46,7 @@ var _ = Describe("an installation", Label("install"), func() {
 		Entry("to change a ClusterExternalSecret", "update", "clusterexternalsecrets.external-secrets.io"),
 		Entry("to make a namespace", "create", "namespaces"),
 		Entry("to delete a namespace", "delete", "namespaces"),
+		Entry("to change a namespace", "patch", "namespaces"),
 		Entry("to hold a lease elsewhere", "create", "leases.coordination.k8s.io", "-n", "default"),
 		Entry("to act as somebody else", "impersonate", "users"),
 	)
