@@ -15,6 +15,7 @@ FUZZTIME ?= 1m
 TEST_TIMEOUT ?= 20m
 
 CONTROLLER_GEN := go tool -modfile=hack/tools/go.mod controller-gen
+CRD_REF_DOCS := go tool -modfile=hack/tools/go.mod crd-ref-docs
 GOLANGCI_LINT := go tool -modfile=hack/tools/golangci-lint.mod golangci-lint
 
 # Levels 3 and up: they need a control plane.
@@ -47,12 +48,21 @@ bin/sluice:
 	@hack/go-build $@ . ./cmd/sluice -ldflags '-s -w -X main.version=$(VERSION)'
 
 .PHONY: generate
-generate: manifests ## Generate deep copies and CRDs from the types in apis/.
+generate: manifests reference ## Generate deep copies, CRDs and docs/reference from the types in apis/.
 	$(CONTROLLER_GEN) object:headerFile=hack/boilerplate.go.txt paths=./apis/...
 
 .PHONY: manifests
 manifests: ## Generate the CRDs alone, into config/crd/bases.
 	$(CONTROLLER_GEN) crd paths=./apis/... output:crd:dir=config/crd/bases
+
+API_GROUPS = $(sort $(shell sed -n 's|^// +groupName=||p' apis/*/*/doc.go))
+
+.PHONY: reference
+reference: ## Generate docs/reference alone, a page for each API group.
+	@for group in $(API_GROUPS); do \
+		$(CRD_REF_DOCS) --log-level=WARN --source-path=apis --config=hack/reference/config.yaml --templates-dir=hack/reference/templates \
+			--renderer=markdown --template-value="group=$$group" --output-path="docs/reference/$$group.md"; \
+	done
 
 ##@ Test
 
@@ -88,13 +98,14 @@ lint: ## Run golangci-lint, formatting included.
 verify: verify-generated verify-modules ## Check that generated files and go.mod files are in step.
 
 .PHONY: verify-generated
-verify-generated: ## Check deep copies and CRDs against a fresh generation in a copy.
+verify-generated: ## Check deep copies, CRDs and docs/reference against a fresh generation in a copy.
 	@copy=$$(mktemp -d); trap 'rm -rf "$$copy"' EXIT; \
-	cp -R Makefile go.mod go.sum apis hack "$$copy"; \
-	find "$$copy/apis" -name 'zz_generated.*' -delete; \
+	cp -R Makefile go.mod go.sum apis docs hack "$$copy"; \
+	find "$$copy" '(' -name 'zz_generated.*' -o -path '*/docs/reference/*.io.md' ')' -delete; \
 	$(MAKE) --silent --no-print-directory -C "$$copy" generate; \
-	{ diff -r apis "$$copy/apis" && diff -r config/crd/bases "$$copy/config/crd/bases"; } || \
-		{ echo 'generated files are not in step with apis/: run make generate' >&2; exit 1; }
+	for folder in apis config/crd/bases docs/reference; do \
+		diff -r "$$folder" "$$copy/$$folder" || { echo 'generated files are not in step with apis/: run make generate' >&2; exit 1; }; \
+	done
 
 .PHONY: verify-modules
 verify-modules: ## Check that go.mod and go.sum of every module are tidy.

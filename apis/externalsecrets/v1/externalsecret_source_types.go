@@ -9,7 +9,7 @@ type ExternalSecretData struct {
 	SecretKey string `json:"secretKey"`
 	// RemoteRef is the value in the store.
 	RemoteRef ExternalSecretDataRemoteRef `json:"remoteRef"`
-	// SourceRef names another store for this entry.
+	// SourceRef names another store for this entry. The store of spec.secretStoreRef when empty.
 	// +optional
 	SourceRef *StoreSourceRef `json:"sourceRef,omitempty"`
 }
@@ -26,7 +26,9 @@ type ExternalSecretMetadataPolicy string
 
 // The metadata policies.
 const (
-	MetadataPolicyNone  ExternalSecretMetadataPolicy = "None"
+	// MetadataPolicyNone reads the secret's data; the default.
+	MetadataPolicyNone ExternalSecretMetadataPolicy = "None"
+	// MetadataPolicyFetch reads the secret's labels and annotations.
 	MetadataPolicyFetch ExternalSecretMetadataPolicy = "Fetch"
 )
 
@@ -49,8 +51,10 @@ type ExternalSecretDecodingStrategy string
 // The decoding strategies.
 const (
 	// DecodingAuto decodes what is Base64 or Base64URL and keeps the rest.
-	DecodingAuto      ExternalSecretDecodingStrategy = "Auto"
-	DecodingBase64    ExternalSecretDecodingStrategy = "Base64"
+	DecodingAuto ExternalSecretDecodingStrategy = "Auto"
+	// DecodingBase64 decodes Base64 and refuses what is not.
+	DecodingBase64 ExternalSecretDecodingStrategy = "Base64"
+	// DecodingBase64URL decodes Base64 with the alphabet for URLs and refuses what is not.
 	DecodingBase64URL ExternalSecretDecodingStrategy = "Base64URL"
 	// DecodingNone keeps values as they are; the default.
 	DecodingNone ExternalSecretDecodingStrategy = "None"
@@ -62,57 +66,60 @@ type ExternalSecretNullBytePolicy string
 
 // The null byte policies.
 const (
+	// NullByteIgnore lets null bytes pass; the default.
 	NullByteIgnore ExternalSecretNullBytePolicy = "Ignore"
-	NullByteFail   ExternalSecretNullBytePolicy = "Fail"
+	// NullByteFail refuses a value that holds one.
+	NullByteFail ExternalSecretNullBytePolicy = "Fail"
 )
 
 // ExternalSecretDataRemoteRef names a value, or a group of values, in a store.
 type ExternalSecretDataRemoteRef struct {
-	// Key of the secret in the store.
+	// Key of the secret in the store, in the form that its provider knows.
 	Key string `json:"key"`
 	// MetadataPolicy Fetch reads the secret's labels and annotations in place of its data. None when empty.
 	// +optional
 	MetadataPolicy ExternalSecretMetadataPolicy `json:"metadataPolicy,omitempty"`
-	// Property within the secret: an exact key first, then a path into a JSON value.
+	// Property within the secret: a key of exactly this name, or else a path into a JSON value, such as users.0.name. The whole secret when
+	// empty.
 	// +optional
 	Property string `json:"property,omitempty"`
-	// Version of the secret, where the store has versions.
+	// Version of the secret, where the store has versions. The latest when empty.
 	// +optional
 	Version string `json:"version,omitempty"`
-	// ConversionStrategy changes keys that a Secret cannot hold. Default when empty.
+	// ConversionStrategy changes keys that a Secret cannot hold, unless there is a rewrite. Default when empty.
 	// +optional
 	ConversionStrategy ExternalSecretConversionStrategy `json:"conversionStrategy,omitempty"`
-	// DecodingStrategy decodes the values. None when empty.
+	// DecodingStrategy decodes the values, once the keys are final. None when empty.
 	// +optional
 	DecodingStrategy ExternalSecretDecodingStrategy `json:"decodingStrategy,omitempty"`
-	// NullBytePolicy Fail refuses values with a null byte. Ignore when empty.
+	// NullBytePolicy says whether a value may hold a null byte. Ignore when empty.
 	// +optional
 	NullBytePolicy ExternalSecretNullBytePolicy `json:"nullBytePolicy,omitempty"`
 }
 
 // ExternalSecretDataFromRemoteRef takes several values from a store or a generator.
 type ExternalSecretDataFromRemoteRef struct {
-	// Extract takes every key of one secret.
+	// Extract takes every key of one secret, or every member of one property.
 	// +optional
 	Extract *ExternalSecretDataRemoteRef `json:"extract,omitempty"`
-	// Find takes every secret that matches.
+	// Find takes every secret that matches, each as one value under its name.
 	// +optional
 	Find *ExternalSecretFind `json:"find,omitempty"`
-	// Rewrite changes the keys, one operation after the other.
+	// Rewrite changes the keys, one operation after the other. No conversion takes place then.
 	// +optional
 	Rewrite []ExternalSecretRewrite `json:"rewrite,omitempty"`
-	// SourceRef names another store, or a generator, for this entry.
+	// SourceRef names another store for this entry, or a generator, which then stands alone. The store of spec.secretStoreRef when empty.
 	// +optional
 	SourceRef *StoreGeneratorSourceRef `json:"sourceRef,omitempty"`
 }
 
-// StoreGeneratorSourceRef names the store or the generator of one entry.
+// StoreGeneratorSourceRef names the store or the generator of one entry: one of its fields.
 // +kubebuilder:validation:MaxProperties=1
 type StoreGeneratorSourceRef struct {
 	// StoreRef is the store.
 	// +optional
 	StoreRef *SecretStoreRef `json:"storeRef,omitempty"`
-	// GeneratorRef is the generator.
+	// GeneratorRef is the generator, whose whole result is taken.
 	// +optional
 	GeneratorRef *GeneratorRef `json:"generatorRef,omitempty"`
 }
@@ -125,7 +132,7 @@ type GeneratorRef struct {
 	// Kind of the generator, such as Password or ClusterGenerator.
 	// +kubebuilder:validation:MinLength=1
 	Kind string `json:"kind"`
-	// Name of the generator.
+	// Name of the generator, in the namespace of the object that refers to it unless it is a ClusterGenerator.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
@@ -134,22 +141,22 @@ type GeneratorRef struct {
 
 // ExternalSecretFind selects secrets of a store.
 type ExternalSecretFind struct {
-	// Path to search in, where the store has paths.
+	// Path to search in, where the store has paths. Everywhere when empty.
 	// +optional
 	Path *string `json:"path,omitempty"`
 	// Name selects by name.
 	// +optional
 	Name *FindName `json:"name,omitempty"`
-	// Tags selects by exact tags or labels.
+	// Tags selects by tags, or labels, all of which must be there with exactly these values.
 	// +optional
 	Tags map[string]string `json:"tags,omitempty"`
-	// ConversionStrategy changes keys that a Secret cannot hold. Default when empty.
+	// ConversionStrategy changes keys that a Secret cannot hold, unless there is a rewrite. Default when empty.
 	// +optional
 	ConversionStrategy ExternalSecretConversionStrategy `json:"conversionStrategy,omitempty"`
-	// DecodingStrategy decodes the values. None when empty.
+	// DecodingStrategy decodes the values, once the keys are final. None when empty.
 	// +optional
 	DecodingStrategy ExternalSecretDecodingStrategy `json:"decodingStrategy,omitempty"`
-	// NullBytePolicy Fail refuses values with a null byte. Ignore when empty.
+	// NullBytePolicy says whether a value may hold a null byte. Ignore when empty.
 	// +optional
 	NullBytePolicy ExternalSecretNullBytePolicy `json:"nullBytePolicy,omitempty"`
 }
@@ -165,13 +172,13 @@ type FindName struct {
 // +kubebuilder:validation:MinProperties=1
 // +kubebuilder:validation:MaxProperties=1
 type ExternalSecretRewrite struct {
-	// Merge joins the values, which must be JSON objects.
+	// Merge joins the values, which must be JSON objects, into one.
 	// +optional
 	Merge *ExternalSecretRewriteMerge `json:"merge,omitempty"`
 	// Regexp replaces parts of the keys.
 	// +optional
 	Regexp *ExternalSecretRewriteRegexp `json:"regexp,omitempty"`
-	// Transform renders each key anew.
+	// Transform renders each key with a template.
 	// +optional
 	Transform *ExternalSecretRewriteTransform `json:"transform,omitempty"`
 }
@@ -186,7 +193,7 @@ type ExternalSecretRewriteRegexp struct {
 
 // ExternalSecretRewriteTransform renders each key with a template.
 type ExternalSecretRewriteTransform struct {
-	// Template has the old key as .value.
+	// Template yields the new key. It has the old one as .value, and all functions of the engine.
 	Template string `json:"template"`
 }
 
@@ -208,21 +215,24 @@ const (
 
 // ExternalSecretRewriteMerge joins JSON objects. Inputs are merged in alphabetical order, those named in Priority last.
 type ExternalSecretRewriteMerge struct {
-	// Strategy is Extract or JSON. Extract when empty.
+	// Strategy says what becomes of the merged object: with Extract its members become the keys, with JSON the inputs stay and it is added
+	// under Into. Extract when empty.
 	// +kubebuilder:validation:Enum=Extract;JSON
 	// +optional
 	Strategy string `json:"strategy,omitempty"`
-	// Into is the key of the merged object with strategy JSON.
+	// Into is the key of the merged object with strategy JSON, which needs it.
 	// +optional
 	Into string `json:"into,omitempty"`
 	// Priority lists inputs that are merged last, in this order. With conflictPolicy Ignore they win, the last one over all.
 	// +optional
 	Priority []string `json:"priority,omitempty"`
-	// PriorityPolicy is Strict or IgnoreNotFound. Strict when empty.
+	// PriorityPolicy says what happens when Priority names an input that is not there: Strict fails, IgnoreNotFound passes over it.
+	// Strict when empty.
 	// +kubebuilder:validation:Enum=Strict;IgnoreNotFound
 	// +optional
 	PriorityPolicy string `json:"priorityPolicy,omitempty"`
-	// ConflictPolicy is Error or Ignore. Error when empty.
+	// ConflictPolicy says what happens when two inputs that are not in Priority have the same member: Error fails, Ignore lets the later
+	// one win. Error when empty.
 	// +kubebuilder:validation:Enum=Error;Ignore
 	// +optional
 	ConflictPolicy string `json:"conflictPolicy,omitempty"`

@@ -36,7 +36,7 @@ const (
 
 // ExternalSecretTarget is the Secret to be made.
 type ExternalSecretTarget struct {
-	// Name of the target; that of the ExternalSecret when empty.
+	// Name of the target. That of the ExternalSecret when empty.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
@@ -48,14 +48,15 @@ type ExternalSecretTarget struct {
 	// DeletionPolicy says what happens to the target when its sources are gone. Retain when empty.
 	// +optional
 	DeletionPolicy ExternalSecretDeletionPolicy `json:"deletionPolicy,omitempty"`
-	// Template shapes the target.
+	// Template shapes the target. Without one, it gets the values as they are, and the labels and annotations of the ExternalSecret.
 	// +optional
 	Template *ExternalSecretTemplate `json:"template,omitempty"`
 	// Manifest makes the target an object of another kind than Secret, such as a ConfigMap. The operator has to be started with
 	// --unsafe-allow-generic-targets for that, and needs rights to the kind.
 	// +optional
 	Manifest *ManifestReference `json:"manifest,omitempty"`
-	// Immutable makes the target immutable.
+	// Immutable makes the target immutable: values that change later are an error, until the target is deleted and made again. False when
+	// empty.
 	// +optional
 	Immutable bool `json:"immutable,omitempty"`
 }
@@ -86,30 +87,35 @@ const (
 // +kubebuilder:validation:Enum=v2
 type TemplateEngineVersion string
 
-// TemplateEngineV2 is the only engine there is.
-const TemplateEngineV2 TemplateEngineVersion = "v2"
+// The engine versions.
+const (
+	// TemplateEngineV2 is the only engine there is; the default.
+	TemplateEngineV2 TemplateEngineVersion = "v2"
+)
 
 // ExternalSecretTemplate shapes a Secret.
 type ExternalSecretTemplate struct {
-	// Type of the Secret. The existing type, else Opaque, when empty.
+	// Type of the Secret, such as kubernetes.io/tls. The type that it has, or else Opaque, when empty.
 	// +optional
 	Type corev1.SecretType `json:"type,omitempty"`
 	// EngineVersion is v2, also when empty.
 	// +optional
 	EngineVersion TemplateEngineVersion `json:"engineVersion,omitempty"`
-	// Metadata of the Secret; its values are templates too.
+	// Metadata of the Secret. The values of labels and annotations are templates too.
 	// +optional
 	Metadata ExternalSecretTemplateMetadata `json:"metadata,omitempty,omitzero"`
 	// MergePolicy says whether the fetched keys stay beside the template's output. Replace when empty.
 	// +optional
 	MergePolicy TemplateMergePolicy `json:"mergePolicy,omitempty"`
-	// Data are the keys of the Secret, each with a template for its value.
+	// Data are the keys of the Secret, each with a template for its value. In a template, each value is a variable with the name of its
+	// key. With neither Data nor TemplateFrom, the values are taken as they are.
 	// +optional
 	Data map[string]string `json:"data,omitempty"`
-	// TemplateFrom takes templates from ConfigMaps, Secrets or literals. Data wins over it.
+	// TemplateFrom takes templates from ConfigMaps, Secrets or literals. Later entries win over earlier ones, and Data over all.
 	// +optional
 	TemplateFrom []TemplateFrom `json:"templateFrom,omitempty"`
-	// Delimiters replace {{ and }}, so that a Helm chart can hold the template as it is.
+	// Delimiters replace {{ and }}, so that a Helm chart can hold the template as it is. Those of the operator, which are {{ and }} unless
+	// a flag says otherwise, when empty.
 	// +optional
 	Delimiters *TemplateDelimiters `json:"delimiters,omitempty"`
 }
@@ -134,12 +140,12 @@ type ExternalSecretTemplateMetadata struct {
 	// Labels of the Secret.
 	// +optional
 	Labels map[string]string `json:"labels,omitempty"`
-	// Finalizers of the Secret.
+	// Finalizers of the Secret, as they are.
 	// +optional
 	Finalizers []string `json:"finalizers,omitempty"`
 }
 
-// TemplateFrom takes templates from somewhere.
+// TemplateFrom takes templates from one place: a ConfigMap, a Secret or a literal.
 type TemplateFrom struct {
 	// ConfigMap holds the templates.
 	// +optional

@@ -50,7 +50,7 @@ type ExternalSecretSpec struct {
 	// +kubebuilder:validation:Pattern=`^[-+]?(0|([0-9]{1,6}(\.[0-9]{1,9})?h)?([0-9]{1,8}(\.[0-9]{1,9})?m)?([0-9]{1,9}(\.[0-9]{1,9})?s)?([0-9]{1,9}(\.[0-9]{1,9})?(ms|us|µs|ns))*)$`
 	// +optional
 	RefreshInterval *metav1.Duration `json:"refreshInterval,omitempty"`
-	// SyncWindows limit the periodic refreshes to, or keep them out of, times of the day.
+	// SyncWindows limit the periodic refreshes to, or keep them out of, times of the day. Any time when empty.
 	// +optional
 	SyncWindows *SyncWindows `json:"syncWindows,omitempty"`
 	// Data are single values, each under a key of its own. They win over DataFrom.
@@ -67,15 +67,17 @@ type SyncWindowKind string
 
 // The kinds of sync windows.
 const (
+	// SyncWindowAllow refreshes only within a window.
 	SyncWindowAllow SyncWindowKind = "allow"
-	SyncWindowDeny  SyncWindowKind = "deny"
+	// SyncWindowDeny never refreshes within a window.
+	SyncWindowDeny SyncWindowKind = "deny"
 )
 
 // SyncWindows are recurring spans of time, in UTC.
 type SyncWindows struct {
-	// Kind is allow (refresh only within a window) or deny (never within one).
+	// Kind says whether refreshes are allowed only within the windows, or denied there.
 	Kind SyncWindowKind `json:"kind"`
-	// Windows are the spans.
+	// Windows are the spans. Being in one of them is enough.
 	// +kubebuilder:validation:MinItems=1
 	Windows []SyncWindow `json:"windows"`
 }
@@ -85,7 +87,7 @@ type SyncWindow struct {
 	// Schedule is the start of the span: five cron fields or a shorthand such as @daily, in UTC.
 	// +kubebuilder:validation:MinLength=1
 	Schedule string `json:"schedule"`
-	// Duration is the length of the span, as a Go duration.
+	// Duration is the length of the span, as a Go duration such as 1h or 15m30s.
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=64
 	// +kubebuilder:validation:Pattern=`^(0|([0-9]{1,6}(\.[0-9]{1,9})?h)?([0-9]{1,8}(\.[0-9]{1,9})?m)?([0-9]{1,9}(\.[0-9]{1,9})?s)?([0-9]{1,9}(\.[0-9]{1,9})?(ms|us|µs|ns))*)$`
@@ -94,14 +96,14 @@ type SyncWindow struct {
 
 // ExternalSecretBinding names the Secret that an ExternalSecret is bound to, as the Service Binding specification asks.
 type ExternalSecretBinding struct {
-	// Name of the Secret.
+	// Name of the Secret, which is in the namespace of the ExternalSecret.
 	// +optional
 	Name string `json:"name,omitempty"`
 }
 
 // ExternalSecretStatus is what the controller observed and did.
 type ExternalSecretStatus struct {
-	// RefreshTime is when the sources were last read and delivered.
+	// RefreshTime is when the sources were last read and delivered. It moves at most once a minute.
 	// +nullable
 	// +optional
 	RefreshTime *metav1.Time `json:"refreshTime,omitempty"`
@@ -118,7 +120,8 @@ type ExternalSecretStatus struct {
 	// LastHandledForceSync is the value of the force-sync annotation that was last acted on.
 	// +optional
 	LastHandledForceSync string `json:"lastHandledForceSync,omitempty"`
-	// Conditions hold Ready.
+	// Conditions hold Ready. Its reasons are SecretSynced, SecretDeleted and SecretMissing when it is True, and SecretSyncedError when it is
+	// False; the message says what is missing.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

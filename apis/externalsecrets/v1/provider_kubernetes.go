@@ -8,7 +8,7 @@ type KubernetesProvider struct {
 	// Server is the API server. The one that the operator itself talks to when empty.
 	// +optional
 	Server KubernetesServer `json:"server,omitempty,omitzero"`
-	// Auth is the identity that the store uses.
+	// Auth is the identity that the store uses. Either it or AuthRef is needed.
 	// +optional
 	Auth *KubernetesAuth `json:"auth,omitempty"`
 	// AuthRef is a Secret key that holds a kubeconfig. Server is ignored with it.
@@ -30,7 +30,7 @@ type KubernetesServer struct {
 	// CABundle is the PEM of the certificate authority, or Base64 of that PEM. It wins over CAProvider.
 	// +optional
 	CABundle []byte `json:"caBundle,omitempty"`
-	// CAProvider names where the certificate authority's PEM is found.
+	// CAProvider names where the certificate authority's PEM is found. Without it and CABundle, those of the system are trusted.
 	// +optional
 	CAProvider *CAProvider `json:"caProvider,omitempty"`
 }
@@ -52,15 +52,15 @@ type KubernetesAuth struct {
 
 // KubernetesCertAuth is a client certificate and its key, both PEM.
 type KubernetesCertAuth struct {
-	// ClientCert is the certificate.
+	// ClientCert is where the certificate is found.
 	ClientCert metametav1.SecretKeySelector `json:"clientCert"`
-	// ClientKey is the private key.
+	// ClientKey is where the private key is found.
 	ClientKey metametav1.SecretKeySelector `json:"clientKey"`
 }
 
 // KubernetesTokenAuth is a bearer token.
 type KubernetesTokenAuth struct {
-	// BearerToken is the token.
+	// BearerToken is where the token is found.
 	BearerToken metametav1.SecretKeySelector `json:"bearerToken"`
 }
 
@@ -70,20 +70,22 @@ type CAProviderType string
 
 // The kinds of objects that hold a certificate authority.
 const (
-	CAProviderSecret    CAProviderType = "Secret"
+	// CAProviderSecret is a Secret.
+	CAProviderSecret CAProviderType = "Secret"
+	// CAProviderConfigMap is a ConfigMap, such as kube-root-ca.crt.
 	CAProviderConfigMap CAProviderType = "ConfigMap"
 )
 
 // CAProvider names where a certificate authority's PEM is found.
 type CAProvider struct {
-	// Type is Secret or ConfigMap.
+	// Type of the object.
 	Type CAProviderType `json:"type"`
 	// Name of the object.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	Name string `json:"name"`
-	// Key in the object's data.
+	// Key in the object's data, whose value is PEM, or Base64 of it. A store that names no key is not Ready.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`

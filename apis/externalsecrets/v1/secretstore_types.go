@@ -7,19 +7,21 @@ import (
 
 // SecretStoreSpec says where secrets are kept and how to sign in there.
 type SecretStoreSpec struct {
-	// Controller names the controller class that serves this store; every controller when empty.
+	// Controller names the controller class that serves this store, as in the operator's flag --controller-class. Every class when empty.
 	// +optional
 	Controller string `json:"controller,omitempty"`
 	// Provider is the system behind the store: exactly one of its fields.
 	Provider *SecretStoreProvider `json:"provider"`
-	// RetrySettings limit the retries of single calls to the provider.
+	// RetrySettings limit the retries of single calls to the provider. A call is not retried when empty, the whole refresh always is.
 	// +optional
 	RetrySettings *SecretStoreRetrySettings `json:"retrySettings,omitempty"`
-	// RefreshInterval is the time between two checks of the store: seconds, or a Go duration. The operator's default when empty or 0.
+	// RefreshInterval is the time between two checks of the store: seconds, or a Go duration. The operator's flag
+	// --store-requeue-interval, which is 5m, counts when empty or 0.
 	// +kubebuilder:validation:XIntOrString
 	// +optional
 	RefreshInterval *intstr.IntOrString `json:"refreshInterval,omitempty"`
-	// Conditions limit the namespaces that may use a ClusterSecretStore: one that matches is enough; all namespaces when empty.
+	// Conditions limit the namespaces that may use a ClusterSecretStore: one that matches is enough. All namespaces when empty. A SecretStore
+	// has no use for them.
 	// +optional
 	Conditions []ClusterSecretStoreCondition `json:"conditions,omitempty"`
 }
@@ -38,16 +40,16 @@ type SecretStoreProvider struct {
 
 // SecretStoreRetrySettings limit the retries of single calls.
 type SecretStoreRetrySettings struct {
-	// MaxRetries is the number of tries after the first.
+	// MaxRetries is the number of tries after the first. 3 when empty.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	MaxRetries *int32 `json:"maxRetries,omitempty"`
-	// RetryInterval is the wait before the first retry, as a Go duration.
+	// RetryInterval is the wait before the first retry, as a Go duration. It doubles with each retry, up to 30s. 1s when empty.
 	// +optional
 	RetryInterval *string `json:"retryInterval,omitempty"`
 }
 
-// ClusterSecretStoreCondition selects namespaces.
+// ClusterSecretStoreCondition selects namespaces: one of its fields that matches is enough.
 type ClusterSecretStoreCondition struct {
 	// NamespaceSelector selects namespaces by label.
 	// +optional
@@ -65,14 +67,17 @@ type SecretStoreCapabilities string
 
 // The capabilities.
 const (
-	CapabilityReadOnly  SecretStoreCapabilities = "ReadOnly"
+	// CapabilityReadOnly is for ExternalSecrets alone.
+	CapabilityReadOnly SecretStoreCapabilities = "ReadOnly"
+	// CapabilityWriteOnly is for PushSecrets alone.
 	CapabilityWriteOnly SecretStoreCapabilities = "WriteOnly"
+	// CapabilityReadWrite is for both.
 	CapabilityReadWrite SecretStoreCapabilities = "ReadWrite"
 )
 
 // SecretStoreStatus is what the controller found when it last checked the store.
 type SecretStoreStatus struct {
-	// Conditions hold Ready.
+	// Conditions hold Ready. The message says what is missing.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

@@ -16,7 +16,7 @@ type PushSecretStoreRef struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
 	// +optional
 	Name string `json:"name,omitempty"`
-	// LabelSelector selects stores of the given kind.
+	// LabelSelector selects stores of the given kind by label.
 	// +optional
 	LabelSelector *metav1.LabelSelector `json:"labelSelector,omitempty"`
 	// Kind of the store: SecretStore (of the same namespace) or ClusterSecretStore. SecretStore when empty.
@@ -31,7 +31,7 @@ type PushSecretUpdatePolicy string
 
 // The update policies.
 const (
-	// UpdateReplace writes over what is there; the default.
+	// UpdateReplace writes over what is there. The default; what somebody else owns, with another value, is taken only when it is written.
 	UpdateReplace PushSecretUpdatePolicy = "Replace"
 	// UpdateIfNotExists leaves what is there.
 	UpdateIfNotExists PushSecretUpdatePolicy = "IfNotExists"
@@ -70,7 +70,7 @@ type PushSecretSpec struct {
 	// +kubebuilder:validation:Pattern=`^[-+]?(0|([0-9]{1,6}(\.[0-9]{1,9})?h)?([0-9]{1,8}(\.[0-9]{1,9})?m)?([0-9]{1,9}(\.[0-9]{1,9})?s)?([0-9]{1,9}(\.[0-9]{1,9})?(ms|us|µs|ns))*)$`
 	// +optional
 	RefreshInterval *metav1.Duration `json:"refreshInterval,omitempty"`
-	// SecretStoreRefs are the stores to push to.
+	// SecretStoreRefs are the stores to push to. Each of them gets every entry of data.
 	SecretStoreRefs []PushSecretStoreRef `json:"secretStoreRefs"`
 	// UpdatePolicy says what happens to a remote value that is already there. Replace when empty.
 	// +optional
@@ -80,13 +80,13 @@ type PushSecretSpec struct {
 	DeletionPolicy PushSecretDeletionPolicy `json:"deletionPolicy,omitempty"`
 	// Selector is the source of the values.
 	Selector PushSecretSelector `json:"selector"`
-	// Data are the entries to push.
+	// Data are the entries to push, each to every store.
 	// +optional
 	Data []PushSecretData `json:"data,omitempty"`
 	// DataTo pushes all keys of the source that match, without naming each. Data wins over it for the same source key.
 	// +optional
 	DataTo []PushSecretDataTo `json:"dataTo,omitempty"`
-	// Template shapes the source before it is pushed.
+	// Template shapes the source before it is pushed. Its keys are added to those of the source.
 	// +optional
 	Template *esv1.ExternalSecretTemplate `json:"template,omitempty"`
 }
@@ -98,7 +98,7 @@ type PushSecretSelector struct {
 	// Secret is a Secret of the same namespace, or several.
 	// +optional
 	Secret *PushSecretSecret `json:"secret,omitempty"`
-	// GeneratorRef is a generator.
+	// GeneratorRef is a generator. When it runs again is said at refreshInterval.
 	// +optional
 	GeneratorRef *esv1.GeneratorRef `json:"generatorRef,omitempty"`
 }
@@ -132,7 +132,7 @@ type PushSecretData struct {
 
 // PushSecretMatch pairs a key of the source with a place in the store.
 type PushSecretMatch struct {
-	// SecretKey is the key of the source; all of its keys when empty.
+	// SecretKey is the key of the source. All of its keys when empty.
 	// +optional
 	SecretKey string `json:"secretKey,omitempty"`
 	// RemoteRef is the place in the store.
@@ -144,7 +144,7 @@ type PushSecretRemoteRef struct {
 	// RemoteKey is the name of the secret in the store.
 	// +kubebuilder:validation:MinLength=1
 	RemoteKey string `json:"remoteKey"`
-	// Property within that secret; the whole secret when empty.
+	// Property within that secret. The whole secret when empty.
 	// +optional
 	Property string `json:"property,omitempty"`
 }
@@ -197,7 +197,7 @@ type SyncedPushSecretsMap map[string]map[string]PushSecretData
 
 // PushSecretStatus is what the controller observed and did.
 type PushSecretStatus struct {
-	// RefreshTime is when the values were last pushed.
+	// RefreshTime is when the values were last pushed. It moves at most once a minute.
 	// +nullable
 	// +optional
 	RefreshTime *metav1.Time `json:"refreshTime,omitempty"`
@@ -217,7 +217,8 @@ type PushSecretStatus struct {
 	// SyncedPushSecrets is what was pushed and not removed since, by store.
 	// +optional
 	SyncedPushSecrets SyncedPushSecretsMap `json:"syncedPushSecrets,omitempty"`
-	// Conditions hold Ready.
+	// Conditions hold Ready. Its reasons are Synced when it is True, and Errored and SourceDeleted when it is False; the message says what
+	// is missing.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

@@ -4,10 +4,10 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 // FakeSpec lists the values of a Fake.
 type FakeSpec struct {
-	// Controller names the controller class that serves this generator; every controller when empty.
+	// Controller names the controller class that serves this generator, as in the operator's flag --controller-class. Every class when empty.
 	// +optional
 	Controller string `json:"controller,omitempty"`
-	// Data are the values.
+	// Data are the values, by key.
 	// +optional
 	Data map[string]string `json:"data,omitempty"`
 }

@@ -28,7 +28,7 @@ type GeneratorStateSpec struct {
 
 // GeneratorStateStatus is what the controller did.
 type GeneratorStateStatus struct {
-	// Conditions hold Ready.
+	// Conditions hold Ready. The message says why a cleanup failed.
 	// +listType=map
 	// +listMapKey=type
 	// +optional

@@ -9,11 +9,15 @@ type PasswordEncoding string
 // The encodings of a password.
 const (
 	// PasswordRaw writes the password as it is; the default.
-	PasswordRaw       PasswordEncoding = "raw"
-	PasswordBase64    PasswordEncoding = "base64"
+	PasswordRaw PasswordEncoding = "raw"
+	// PasswordBase64 writes it in Base64, with padding.
+	PasswordBase64 PasswordEncoding = "base64"
+	// PasswordBase64URL writes it in Base64 with the alphabet for URLs, with padding.
 	PasswordBase64URL PasswordEncoding = "base64url"
-	PasswordBase32    PasswordEncoding = "base32"
-	PasswordHex       PasswordEncoding = "hex"
+	// PasswordBase32 writes it in Base32, with padding.
+	PasswordBase32 PasswordEncoding = "base32"
+	// PasswordHex writes it in hexadecimal digits, in lower case.
+	PasswordHex PasswordEncoding = "hex"
 )
 
 // PasswordSpec says what a generated password looks like.
@@ -31,16 +35,17 @@ type PasswordSpec struct {
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	Symbols *int `json:"symbols,omitempty"`
-	// SymbolCharacters are the symbols to choose from.
+	// SymbolCharacters are the symbols to choose from: printable characters of ASCII, of which each counts once. When empty they are
+	// ~!@#$%^&*()_+`-={}|[]\:"<>?,./
 	// +optional
 	SymbolCharacters *string `json:"symbolCharacters,omitempty"`
-	// NoUpper leaves out upper-case letters.
+	// NoUpper leaves out upper-case letters. False when empty.
 	// +optional
 	NoUpper bool `json:"noUpper,omitempty"`
-	// AllowRepeat lets a character stand in the password more than once.
+	// AllowRepeat lets a character stand in the password more than once. False when empty.
 	// +optional
 	AllowRepeat bool `json:"allowRepeat,omitempty"`
-	// SecretKeys are the keys of the result; each gets a password of its own. The key password when empty.
+	// SecretKeys are the keys of the result, all different; each gets a password of its own. The key password when empty.
 	// +optional
 	SecretKeys []string `json:"secretKeys,omitempty"`
 	// Encoding is applied to the finished password. raw when empty.

@@ -2,7 +2,7 @@ package v1
 
 // SecretKeySelector points to one key of a Secret.
 type SecretKeySelector struct {
-	// Name of the Secret.
+	// Name of the Secret. It must be set where a Secret is needed.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`
@@ -15,7 +15,7 @@ type SecretKeySelector struct {
 	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
 	// +optional
 	Namespace *string `json:"namespace,omitempty"`
-	// Key in the Secret's data.
+	// Key in the Secret's data. It must be set where a Secret is needed.
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
