@@ -2,8 +2,6 @@ package scenarios_test
 
 import (
 	"context"
-	"path/filepath"
-	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -50,22 +48,6 @@ var _ = Describe("an installation", Label("install"), func() {
 		Entry("to hold a lease elsewhere", "create", "leases.coordination.k8s.io", "-n", "default"),
 		Entry("to act as somebody else", "impersonate", "users"),
 	)
-
-	It("takes every sample, and all of them work as they are", func(ctx context.Context) {
-		samples, err := filepath.Glob(world.Path("config/samples/*.yaml"))
-		Expect(err).NotTo(HaveOccurred())
-		Expect(samples).NotTo(BeEmpty())
-		kubectl(ctx, "apply", "-k", world.Path("config/samples"))
-		for _, sample := range samples {
-			objects, err := world.Objects(filepath.Join("config/samples", filepath.Base(sample)))
-			Expect(err).NotTo(HaveOccurred())
-			for _, object := range objects {
-				if slices.Contains(readyKinds(), object.GetKind()) {
-					Eventually(readyState(ctx, object)).Should(Equal("True"), "%s of %s", object.GetKind(), sample)
-				}
-			}
-		}
-	})
 })
 
 // readyKinds are the kinds that say whether they are ready.
