@@ -147,8 +147,8 @@ func (c *Controller) sources(ctx context.Context, ps *esv1alpha1.PushSecret, inp
 		}
 		list := &metav1.PartialObjectMetadataList{}
 		list.SetGroupVersionKind(wakeup.Metadata(wakeup.KindSecret).GroupVersionKind())
-		options := []client.ListOption{client.InNamespace(ps.Namespace), client.MatchingLabelsSelector{Selector: selector}}
-		if err := c.Notices.List(ctx, list, options...); err != nil {
+		err = c.Notices.List(ctx, list, client.InNamespace(ps.Namespace), client.MatchingLabelsSelector{Selector: selector})
+		if err != nil {
 			return fault.Wrap(fault.Unavailable, err, "secrets could not be listed")
 		}
 		for i := range list.Items {

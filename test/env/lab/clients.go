@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/apiutil"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -97,14 +98,14 @@ func (l *Lab) Index(field string, extract client.IndexerFunc) { l.field, l.extra
 func (l *Lab) listIndexed(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
 	options := (&client.ListOptions{}).ApplyOptions(opts)
 	if options.FieldSelector == nil {
-		return c.List(ctx, list, opts...)
+		return listBounded(ctx, c, list, opts...)
 	}
 	value, exact := options.FieldSelector.RequiresExactMatch(l.field)
 	if !exact {
 		panic("a controller lists by " + options.FieldSelector.String() + ", which is no index of the Lab")
 	}
 	options.FieldSelector = nil
-	if err := c.List(ctx, list, options); err != nil {
+	if err := listBounded(ctx, c, list, options); err != nil {
 		return err
 	}
 	items, err := meta.ExtractList(list)
@@ -126,6 +127,27 @@ func getManaged(ctx context.Context, c client.WithWatch, key client.ObjectKey, o
 		return apierrors.NewNotFound(corev1.Resource("secrets"), key.Name)
 	}
 	return nil
+}
+
+// live returns the client of the controllers that asks the API server.
+func (l *Lab) live() client.Client {
+	watching, ok := l.Client.(client.WithWatch)
+	if !ok {
+		panic("the client of a Lab must be able to watch")
+	}
+	return interceptor.NewClient(watching, interceptor.Funcs{List: listBounded})
+}
+
+// listBounded lets nobody list Secrets or ConfigMaps of all namespaces, nor their metadata.
+func listBounded(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
+	kind, err := apiutil.GVKForObject(list, c.Scheme())
+	if err != nil {
+		return err
+	}
+	if options := (&client.ListOptions{}).ApplyOptions(opts); kind.Group == corev1.GroupName && kind.Kind != "NamespaceList" && options.Namespace == "" {
+		panic("a controller lists objects of kind " + kind.Kind + " in all namespaces")
+	}
+	return c.List(ctx, list, opts...)
 }
 
 // notices takes the place of the cache of metadata: it asks the API server.

@@ -108,16 +108,16 @@ func (l *Lab) Deps() controllers.Deps {
 	Expect(err).NotTo(HaveOccurred())
 	measured, err := metrics.New(prometheus.NewRegistry())
 	Expect(err).NotTo(HaveOccurred())
-	watched := l.observed()
-	resolver := credentials.New(l.Client, l.Client)
+	watched, live := l.observed(), l.live()
+	resolver := credentials.New(live, live)
 	return controllers.Deps{
-		Client: watched, Live: l.Client, Notices: notices{reader: l.Client},
+		Client: watched, Live: live, Notices: notices{reader: live},
 		Recorder: func(string) events.EventRecorder { return l.events },
 		Stores: stores.NewPool(stores.Config{
-			Reader: l.Client, Providers: provided, Credentials: resolver, Metrics: measured, Clock: l.Clock,
+			Reader: live, Providers: provided, Credentials: resolver, Metrics: measured, Clock: l.Clock,
 		}),
 		Generators: &lease.Runner{
-			Reader: l.Client, Generators: generated, Credentials: resolver, Clock: l.Clock, Class: stores.DefaultClass,
+			Reader: live, Generators: generated, Credentials: resolver, Clock: l.Clock, Class: stores.DefaultClass,
 		},
 		Engine: templates.New(), Hasher: fingerprint.New(make([]byte, fingerprint.KeySize)), Metrics: measured, Clock: l.Clock,
 		StoreInterval: StoreInterval,
