@@ -289,7 +289,7 @@ spec:
 
 	It("is stored as it was applied", func(ctx context.Context) {
 		kubectl(ctx, "apply", "-k", world.Path("config/samples"))
-		expectStored(ctx, "config/samples/clusterexternalsecret.yaml")
+		expectStored(ctx, objectsOf("config/samples/clusterexternalsecret.yaml")...)
 		Expect(secret(ctx, "sluice-samples", "licence").Labels).To(HaveKeyWithValue("team", "licences"))
 	})
 

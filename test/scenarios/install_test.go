@@ -49,8 +49,3 @@ var _ = Describe("an installation", Label("install"), func() {
 		Entry("to act as somebody else", "impersonate", "users"),
 	)
 })
-
-// readyKinds are the kinds that say whether they are ready.
-func readyKinds() []string {
-	return []string{"ExternalSecret", "ClusterExternalSecret", "PushSecret", "SecretStore", "ClusterSecretStore"}
-}
