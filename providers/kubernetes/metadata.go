@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
@@ -103,6 +105,11 @@ func (m *metadata) validate(store providers.Store) error {
 	case policyMerge, policyReplace:
 	default:
 		return fault.New(fault.Invalid, "metadata.spec.sourceMergePolicy must be Merge or Replace")
+	}
+	for _, name := range slices.Sorted(maps.Keys(m.Annotations)) {
+		if !portable(name, "") {
+			return fault.New(fault.Invalid, "metadata.spec.annotations: %s is refused: it would bind the secret to a ServiceAccount", name)
+		}
 	}
 	if m.RemoteNamespace == "" {
 		return nil

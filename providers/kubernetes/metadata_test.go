@@ -60,6 +60,10 @@ func TestParseMetadata(t *testing.T) {
 			problem: "metadata.spec.sourceMergePolicy must be Merge or Replace",
 		},
 		{
+			reason: "an annotation that asks for a token", raw: document(`{"annotations":{"kubernetes.io/service-account.name":"s3cr3t"}}`),
+			problem: "metadata.spec.annotations: kubernetes.io/service-account.name is refused: it would bind the secret to a ServiceAccount",
+		},
+		{
 			reason: "namespace in a namespaced store", raw: document(`{"remoteNamespace":"x"}`), store: namespaced,
 			problem: "metadata.spec.remoteNamespace is only supported with a ClusterSecretStore",
 		},
