@@ -44,14 +44,13 @@ func lay(t *testing.T) *bait {
 	if b.listener, err = (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
 		t.Fatal(err)
 	}
-	resolver := *net.DefaultResolver
-	net.DefaultResolver.PreferGo = true
-	net.DefaultResolver.Dial = func(context.Context, string, string) (net.Conn, error) {
+	resolver := net.DefaultResolver
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: func(context.Context, string, string) (net.Conn, error) {
 		b.asked.Add(1)
 		return nil, errors.New("there is no name server")
-	}
+	}}
 	t.Cleanup(func() {
-		*net.DefaultResolver = resolver
+		net.DefaultResolver = resolver
 		_ = b.listener.Close()
 	})
 	return b

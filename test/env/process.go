@@ -89,6 +89,9 @@ func (p *Process) Log() (string, error) {
 	return string(content), err
 }
 
+// PID returns the number by which the operating system knows the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Kill ends the process without asking, and returns when it is gone. An API server with clients connected takes a minute to go when it is
 // asked.
 func (p *Process) Kill() error { return p.end(os.Kill) }
