@@ -67,6 +67,8 @@ var _ = DescribeTable("no ExternalSecret makes or reads a credential of the clus
 		fromFake(`, target: {name: token, creationPolicy: Merge}`), "kubernetes.io/service-account-token"),
 	Entry("by taking one over", "forbidden-owner",
 		fromFake(`, target: {name: token}`), "kubernetes.io/service-account-token"),
+	Entry("by taking one for a template", "forbidden-template",
+		fromFake(`, target: {template: {templateFrom: [{secret: {name: token, items: [{key: token}]}}]}}`), "kubernetes.io/service-account-token"),
 	Entry("by reading one", "forbidden-read",
 		externalSecret(`{secretStoreRef: {name: store}, dataFrom: [{extract: {key: token}}]}`), "kubernetes.io/service-account-token"),
 )

@@ -78,6 +78,10 @@ func templateFrom(ctx context.Context, reader client.Reader, namespace string, f
 		if err := getSource(ctx, reader, "secret", namespace, from.Secret.Name, &secret); err != nil {
 			return nil, err
 		}
+		if secret.Type == corev1.SecretTypeServiceAccountToken || secret.Type == corev1.SecretTypeBootstrapToken {
+			return nil, fault.New(fault.Invalid, "secret %q has type %s, which is not read: it gives access to the cluster itself",
+				from.Secret.Name, secret.Type)
+		}
 		lookup := func(key string) (string, bool) { v, ok := secret.Data[key]; return string(v), ok }
 		items, err := templateItems("secret", from.Secret, lookup)
 		if err != nil {

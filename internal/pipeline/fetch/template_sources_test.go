@@ -15,7 +15,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 )
 
-// cluster has a ConfigMap and a Secret called tpl in namespace ns. What is called denied or broken cannot be read.
+// cluster has a ConfigMap and a Secret called tpl in namespace ns, and a Secret called token. What is called denied or broken cannot be read.
 type cluster struct{ client.Reader }
 
 func (cluster) Get(_ context.Context, name client.ObjectKey, into client.Object, _ ...client.GetOption) error {
@@ -34,6 +34,9 @@ func (cluster) Get(_ context.Context, name client.ObjectKey, into client.Object,
 	case *corev1.ConfigMap:
 		object.Data = map[string]string{"a": "from config map", "b": "{{ .x }}: 1"}
 	case *corev1.Secret:
+		if name.Name == "token" {
+			object.Type = corev1.SecretTypeServiceAccountToken
+		}
 		object.Data = map[string][]byte{"a": []byte("from secret")}
 	}
 	return nil
@@ -91,6 +94,12 @@ func TestTemplateTextsFails(t *testing.T) {
 			"the key is named", esv1.TemplateFrom{ConfigMap: ref("tpl", a, z)}, fault.Invalid, `configMap "tpl" has no key "z"`,
 		},
 		"no secret key": {"the key is named", esv1.TemplateFrom{Secret: ref("tpl", z)}, fault.Invalid, `secret "tpl" has no key "z"`},
+		"token": {
+			"a credential of the cluster itself is not passed on, whoever may read the target",
+			esv1.TemplateFrom{Secret: ref("token", a)},
+			fault.Invalid,
+			`secret "token" has type kubernetes.io/service-account-token, which is not read: it gives access to the cluster itself`,
+		},
 		"denied": {
 			"the missing right is named",
 			esv1.TemplateFrom{ConfigMap: ref("denied", a)},
