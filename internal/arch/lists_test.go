@@ -9,6 +9,11 @@ import (
 // unbounded are the functions that list in more than one namespace, and why that is right.
 func unbounded() map[string]string {
 	return map[string]string{
+		// A ClusterExternalSecret has no namespace itself: it is about all of them.
+		"controllers/clusterexternalsecret observe":           "of the ExternalSecrets it asks for those that one ClusterExternalSecret owns",
+		"controllers/clusterexternalsecret pick":              "these are ClusterExternalSecrets",
+		"controllers/clusterexternalsecret releaseNamespaces": "these are namespaces",
+
 		"controllers/pushsecret list": "its options come from the caller, which puts the namespace among them",
 		"internal/wakeup collect":     "it asks an index, whose key names the namespace of what is referred to",
 	}
