@@ -28,6 +28,7 @@ type Engine struct {
 	timeout     time.Duration
 	clock       clock.PassiveClock
 	functions   map[string]any
+	slow        map[string]int
 	programs    *lru.Cache
 }
 
@@ -46,7 +47,9 @@ func WithMaxOutput(bytes int) Option {
 	return func(e *Engine) { e.maxOutput = bytes }
 }
 
-// WithTimeout sets how long one text may take to render. A single function call is never interrupted; each is bounded by itself.
+// WithTimeout sets how long one text may take to render. A single function call is never interrupted; each is bounded by itself. What makes
+// keys and hashes passwords is slow on purpose, and how slow depends on the machine: its time does not count, but the number of calls is
+// bounded.
 func WithTimeout(d time.Duration) Option {
 	return func(e *Engine) { e.timeout = d }
 }
@@ -64,6 +67,7 @@ func New(opts ...Option) *Engine {
 		timeout:   DefaultTimeout,
 		clock:     clock.RealClock{},
 		functions: funcs.All(),
+		slow:      funcs.Slow(),
 		programs:  lru.New(cachedPrograms),
 	}
 	return e.With(opts...)
@@ -81,7 +85,8 @@ func (e *Engine) With(opts ...Option) *Engine {
 // Text renders one template. name is what errors call it. A top-level key of data is a variable: {{ .key }}, or {{ index . "my-key" }} for
 // a name that is no identifier. Values of type []byte count as text; data itself is never changed.
 //
-// A key that data lacks is an error, and so is an expression without a value that would be printed. Every error is a *fault.Error of
+// A key that data lacks is an error, and so is an expression without a value that would be printed. A key that index does not find may be
+// used in an expression, where it is the empty text: {{ index . "my-key" | default "x" }}. Every error is a *fault.Error of
 // kind Invalid that names the template, the line and the missing key, function or kind of fault, and holds no value.
 func (e *Engine) Text(name, text string, data map[string]any) ([]byte, error) {
 	p, err := e.program(text)
@@ -89,8 +94,8 @@ func (e *Engine) Text(name, text string, data map[string]any) ([]byte, error) {
 		return nil, parseFailure(name, err)
 	}
 	out := &output{left: e.maxOutput}
-	m := &meter{work: maxWork, clock: e.clock, deadline: e.clock.Now().Add(e.timeout)}
-	if err := p.run(out, m, e.functions, owned(data)); err != nil {
+	m := &meter{data: owned(data), slow: e.slow, work: maxWork, clock: e.clock, deadline: e.clock.Now().Add(e.timeout)}
+	if err := p.run(out, m, e.functions); err != nil {
 		return nil, failure{name: name, text: text, data: data}.explain(err)
 	}
 	return out.Bytes(), nil

@@ -34,6 +34,14 @@ func TestText(t *testing.T) {
 		{"bytes are text", "{{ .bytes | upper }}", "RAW"},
 		{"index of a missing key can have a default", `{{ index . "missing" | default "none" }}`, "none"},
 		{"index of a missing key is false", `{{ if index . "missing" }}yes{{ else }}no{{ end }}`, "no"},
+		{
+			"a missing key is the empty text wherever an expression uses it",
+			`[{{ index . "a-b" | b64enc }}{{ printf "%s" (index $ "a-b") }}{{ len (index . "a-b") }}{{ eq (index . "a-b") "" }}` +
+				`{{ $x := index . "a-b" }}{{ $x | quote }}{{ "a-b" | index . | upper }}{{ range list 1 }}{{ index $ "a-b" | trim }}{{ end }}]`,
+			`[0true""]`,
+		},
+		{"a missing key is not more than its text", `{{ if ne (index . "a-b") "" }}yes{{ else }}no{{ end }}`, "no"},
+		{"coalesce takes the first that is there", `{{ coalesce (index . "a-b") (index . "c-d") .user }}`, "admin"},
 		{"get of a missing key is empty, as in sprig", `[{{ get . "missing" }}]`, "[]"},
 		{"hasKey over the data", `{{ hasKey . "user" }} {{ hasKey . "missing" }}`, "true false"},
 		{"a pipeline", `{{ "1234" | b64enc | b64dec }}`, "1234"},
@@ -114,15 +122,14 @@ func TestErrorsNameTheFaultAndNoValue(t *testing.T) {
 				`or the value is null (if it is optional, add: | default "")`,
 		},
 		{
+			"index of a missing key further down", `{{ with fromJson .json }}{{ index . "x" | upper }}{{ end }}`,
+			`template "key", line 1: an argument has no value where string is expected: a key that index looks up is missing, or the value is null`,
+		},
+		{
 			"null in JSON",
 			`{{ (fromJson .json).none }}`,
 			`template "key", line 1: the expression has no value: a key that index looks up is missing, ` +
 				`or the value is null (if it is optional, add: | default "")`,
-		},
-		{
-			"index of a missing key in a function",
-			`{{ index . "x" | b64enc }}`,
-			`template "key", line 1: an argument has no value where string is expected: a key that index looks up is missing, or the value is null`,
 		},
 		{"a field of a text", `{{ .password.x }}`, `template "key", line 1: the value has no field "x"`},
 		{"an unknown function", `{{ .password | base64decode }}`, `template "key", line 1: there is no function "base64decode"`},
@@ -247,6 +254,10 @@ func TestBounds(t *testing.T) {
 		{"very many actions", strings.Repeat("{{ 1 }}", 20_000), `template "key": the template has more than 10000 actions`},
 		{"very many arguments", "{{ list " + strings.Repeat("1 ", 2000) + "}}", prefix + `function "list": more than 1000 arguments`},
 		{
+			"very many keys", `{{ range 1000 }}{{ $k := genPrivateKey "ecdsa" }}{{ end }}`,
+			prefix + `function "genPrivateKey": the template does too much work`,
+		},
+		{
 			"a function with a bound of its own", `{{ repeat 1000000000 "x" }}`,
 			prefix + `function "repeat": the result would be larger than 4 MiB`,
 		},
@@ -277,10 +288,15 @@ func (r *racing) Now() time.Time {
 
 func TestTimeout(t *testing.T) {
 	engine := templates.New(templates.WithClock(&racing{}), templates.WithTimeout(10*time.Second))
-	if _, err := engine.Text("key", "{{ 1 }}{{ 2 }}", nil); err != nil {
-		t.Errorf("a quick template: %v", err)
+	for reason, text := range map[string]string{
+		"a quick template":                   "{{ 1 }}{{ 2 }}",
+		"functions that take long by nature": strings.Repeat(`{{ htpasswd "u" "p" | trunc 0 }}`, 3),
+	} {
+		if _, err := engine.Text("key", text, nil); err != nil {
+			t.Errorf("%s: %v", reason, err)
+		}
 	}
-	for _, text := range []string{`{{ range 20 }}{{ end }}`, strings.Repeat(`{{ $x := upper "a" }}`, 20), strings.Repeat("{{ 1 }}", 20)} {
+	for _, text := range []string{`{{ range 20 }}{{ end }}`, strings.Repeat(`{{ $x := upper "a" }}`, 20)} {
 		_, err := engine.Text("key", text, nil)
 		if err == nil || !strings.HasSuffix(err.Error(), "the template takes too long to render") {
 			t.Errorf("%.20s: got %v", text, err)

@@ -22,6 +22,10 @@ const (
 
 // meter counts what one rendering spends. It is not safe for concurrent use.
 type meter struct {
+	// data are the template's variables.
+	data map[string]any
+	// slow are the functions whose time does not count, by what a call costs instead.
+	slow     map[string]int
 	work     int
 	nested   int
 	clock    clock.PassiveClock
@@ -35,6 +39,7 @@ func (m *meter) hidden() map[string]any {
 		enterFunction: m.enter,
 		leaveFunction: m.leave,
 		holdFunction:  m.hold,
+		textFunction:  m.text,
 		printFunction: m.print,
 	}
 }
@@ -46,20 +51,23 @@ func (m *meter) spend(bytes int) error {
 		return fault.New(fault.Invalid, "a value is larger than %d MiB or nested too deep", funcs.MaxValue>>20)
 	case m.work < 0:
 		return fault.New(fault.Invalid, "the template does too much work")
-	case m.clock.Now().After(m.deadline):
-		return fault.New(fault.Invalid, "the template takes too long to render")
 	}
 	return nil
 }
 
 // step is called before each round of a loop. Like enter and leave it prints nothing.
-func (m *meter) step() (string, error) { return "", m.spend(stepCost) }
+func (m *meter) step() (string, error) {
+	if m.clock.Now().After(m.deadline) {
+		return "", fault.New(fault.Invalid, "the template takes too long to render")
+	}
+	return "", m.spend(stepCost)
+}
 
 func (m *meter) enter() (string, error) {
 	if m.nested++; m.nested > maxNested {
 		return "", fault.New(fault.Invalid, "the templates call each other more than %d levels deep", maxNested)
 	}
-	return "", m.spend(stepCost)
+	return m.step()
 }
 
 func (m *meter) leave() string {
@@ -69,6 +77,16 @@ func (m *meter) leave() string {
 
 // hold measures a value on its way: what a method returned has not been measured yet.
 func (m *meter) hold(value any) (any, error) { return value, m.spend(funcs.Size(value)) }
+
+// text gives a variable that index did not find as the empty text, as a map of texts does, so that functions of texts and comparisons
+// accept it. What is missing further down in a value stays absent.
+func (m *meter) text(from, value any) any {
+	if value == nil && reflect.ValueOf(from).Kind() == reflect.Map &&
+		reflect.ValueOf(from).Pointer() == reflect.ValueOf(m.data).Pointer() {
+		return ""
+	}
+	return value
+}
 
 // print is hold for a value that is about to be printed. text/template would print a value that is absent as "<no value>".
 func (m *meter) print(value any) (any, error) {
@@ -104,7 +122,7 @@ func (m *meter) call(name string, fn reflect.Value, args []reflect.Value) (resul
 			err = unsuitable(name)
 		}
 	}()
-	if err := m.spend(stepCost); err != nil {
+	if _, err := m.step(); err != nil {
 		return result, err
 	}
 	if err := m.measure(args); err != nil {
@@ -116,6 +134,13 @@ func (m *meter) call(name string, fn reflect.Value, args []reflect.Value) (resul
 		if args[len(args)-1].Len() > funcs.MaxArgs {
 			return result, callError(name, fault.New(fault.Invalid, "more than %d arguments", funcs.MaxArgs))
 		}
+	}
+	if cost, slow := m.slow[name]; slow {
+		if err := m.spend(cost); err != nil {
+			return result, callError(name, err)
+		}
+		start := m.clock.Now()
+		defer func() { m.deadline = m.deadline.Add(m.clock.Now().Sub(start)) }()
 	}
 	results := call(args)
 	if failed, ok := reflect.TypeAssert[error](results[len(results)-1]); ok && len(results) == 2 {

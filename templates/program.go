@@ -21,6 +21,7 @@ const (
 	enterFunction = "_enter"
 	leaveFunction = "_leave"
 	holdFunction  = "_hold"
+	textFunction  = "_text"
 	printFunction = "_print"
 )
 
@@ -60,7 +61,7 @@ func builtins() map[string]any {
 }
 
 // run executes the program once. Only the functions that it calls are wrapped, which makes a run cheap.
-func (p *program) run(out io.Writer, m *meter, functions, data map[string]any) error {
+func (p *program) run(out io.Writer, m *meter, functions map[string]any) error {
 	bound := m.hidden()
 	for name := range p.calls {
 		if fn, ok := functions[name]; ok {
@@ -73,7 +74,7 @@ func (p *program) run(out io.Writer, m *meter, functions, data map[string]any) e
 			return err
 		}
 	}
-	return t.Execute(out, data)
+	return t.Execute(out, m.data)
 }
 
 // list inserts the engine's calls into nodes and everything below.
@@ -115,12 +116,18 @@ func (p *program) node(node parse.Node, depth int) error {
 }
 
 func (p *program) action(n *parse.ActionNode, depth int) error {
+	single := len(n.Pipe.Cmds) == 1
 	if err := p.pipe(n.Pipe, depth); err != nil {
 		return err
 	}
-	if len(n.Pipe.Decl) == 0 {
-		n.Pipe.Cmds = append(n.Pipe.Cmds, command(printFunction, n.Pos))
+	if len(n.Pipe.Decl) > 0 {
+		return nil
 	}
+	if single {
+		// What is printed as it stands has to be there. Printing measures it, too.
+		n.Pipe.Cmds = n.Pipe.Cmds[:1]
+	}
+	n.Pipe.Cmds = append(n.Pipe.Cmds, command(printFunction, n.Pos))
 	return nil
 }
 
@@ -159,13 +166,29 @@ func (p *program) pipe(pipe *parse.PipeNode, depth int) error {
 			// A method with arguments, such as Format of a date, may make something large.
 			commands = append(commands, command(holdFunction, cmd.Pos))
 		}
+		if from := indexed(cmd); from != nil {
+			commands = append(commands, command(textFunction, cmd.Pos, from))
+		}
 	}
 	pipe.Cmds = commands
 	return nil
 }
 
-func command(function string, at parse.Pos) *parse.CommandNode {
-	return &parse.CommandNode{NodeType: parse.NodeCommand, Pos: at, Args: []parse.Node{parse.NewIdentifier(function).SetPos(at)}}
+// indexed returns what an index command looks into, where that may be the template's data; nil for every other command.
+func indexed(cmd *parse.CommandNode) parse.Node {
+	if name, ok := cmd.Args[0].(*parse.IdentifierNode); !ok || name.Ident != "index" || len(cmd.Args) < 2 {
+		return nil
+	}
+	switch from := cmd.Args[1].(type) {
+	case *parse.DotNode, *parse.VariableNode:
+		return from
+	}
+	return nil
+}
+
+func command(function string, at parse.Pos, args ...parse.Node) *parse.CommandNode {
+	name := parse.NewIdentifier(function).SetPos(at)
+	return &parse.CommandNode{NodeType: parse.NodeCommand, Pos: at, Args: append([]parse.Node{name}, args...)}
 }
 
 func inserted(function string, at parse.Pos) *parse.ActionNode {

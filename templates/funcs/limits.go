@@ -18,6 +18,15 @@ const (
 	maxDocument = 1 << 20
 )
 
+// Slow returns the functions that take long whatever their arguments are, by what a call costs, measured in bytes of work.
+func Slow() map[string]int {
+	const hash, key = 64 << 10, 4 << 20
+	return map[string]int{
+		"bcrypt": hash, "htpasswd": hash, "derivePassword": hash,
+		"genPrivateKey": key, "genCA": key, "genSelfSignedCert": key, "genSignedCert": key,
+	}
+}
+
 // Size returns about how many bytes v occupies when it is written out: what is reachable on two ways counts twice. It stops counting above
 // MaxValue, and returns more than MaxValue for what is nested too deep.
 func Size(v any) int {
