@@ -9,7 +9,7 @@ import (
 // filterCertChain returns the certificates of one role in the chain that text holds, the empty string when there is none. The order in
 // text does not matter.
 func filterCertChain(role, text string) (string, error) {
-	all, err := blocks(text)
+	all, err := blocks(text, anyBlock)
 	if err != nil {
 		return "", err
 	}

@@ -1,10 +1,10 @@
 package funcs
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
+	"regexp"
 	"strings"
 )
 
@@ -14,23 +14,26 @@ const (
 	publicKeyBlock   = "PUBLIC KEY"
 )
 
+var beginLine = regexp.MustCompile(`-----BEGIN ([^\n-]*)-----`)
+
 func pemFunctions() map[string]any {
 	return map[string]any{"filterPEM": filterPEM, "filterCertChain": filterCertChain, "certSANs": certSANs}
 }
 
 // filterPEM returns the blocks of the given type in their order, the empty string when there is none. The case of the type does not matter.
+// A text without any block is refused, unless it is empty.
 func filterPEM(blockType, text string) (string, error) {
-	all, err := blocks(text)
-	if err != nil {
-		return "", err
+	if strings.TrimSpace(text) == "" {
+		return "", nil
 	}
-	return encode(ofType(all, blockType)...), nil
+	some, err := blocks(text, func(t string) bool { return strings.EqualFold(t, blockType) })
+	return encode(some...), err
 }
 
 // certSANs returns the subject alternative names of the first block, which must be a certificate: DNS names, IP addresses, mail
 // addresses, URIs, in this order.
 func certSANs(text string) ([]string, error) {
-	all, err := blocks(text)
+	all, err := blocks(text, anyBlock)
 	if err != nil {
 		return nil, err
 	}
@@ -49,31 +52,42 @@ func certSANs(text string) ([]string, error) {
 	return names, nil
 }
 
-// blocks returns all PEM blocks of text, at least one. Text around them is ignored, unless it hides a block.
-func blocks(text string) ([]*pem.Block, error) {
-	var all []*pem.Block
-	rest := []byte(text)
-	for block, after := pem.Decode(rest); block != nil; block, after = pem.Decode(rest) {
-		all, rest = append(all, block), after
+// blocks returns the PEM blocks of the wanted types. Text around them is ignored, unless it hides one of them, and blocks of other types
+// may be malformed. It is an error when there is no block of any type.
+func blocks(text string, wanted func(blockType string) bool) ([]*pem.Block, error) {
+	// Whatever stands in front of the first block, a block that follows has to start on a line of its own.
+	if start := strings.Index(text, "-----BEGIN"); start > 0 {
+		text = text[start:]
 	}
-	if bytes.Contains(rest, []byte("-----BEGIN ")) {
-		return nil, invalid("a PEM block is malformed, or does not start on a line of its own")
-	}
-	if len(all) == 0 {
-		return nil, invalid("the text holds no PEM block")
-	}
-	return all, nil
-}
-
-func ofType(all []*pem.Block, blockType string) []*pem.Block {
-	var some []*pem.Block
-	for _, block := range all {
-		if strings.EqualFold(block.Type, blockType) {
-			some = append(some, block)
+	hidden := 0
+	for _, line := range beginLine.FindAllStringSubmatch(text, -1) {
+		if wanted(line[1]) {
+			hidden++
 		}
 	}
-	return some
+	found := false
+	var some []*pem.Block
+	for block, rest := pem.Decode([]byte(text)); block != nil; block, rest = pem.Decode(rest) {
+		found = true
+		if wanted(block.Type) {
+			some = append(some, block)
+			hidden--
+		}
+	}
+	switch {
+	case hidden > 0:
+		return nil, invalid("a PEM block is malformed, or does not start on a line of its own")
+	case !found:
+		return nil, invalid("the text holds no PEM block")
+	}
+	return some, nil
 }
+
+func anyBlock(string) bool { return true }
+
+func isCertificate(blockType string) bool { return blockType == certificateBlock }
+
+func isPrivateKey(blockType string) bool { return strings.HasSuffix(blockType, privateKeyBlock) }
 
 func encode(all ...*pem.Block) string {
 	var text strings.Builder
@@ -120,16 +134,14 @@ func certificates(all []*pem.Block) ([]*x509.Certificate, error) {
 
 // privateKey returns the first private key in a PEM text: PKCS#8, PKCS#1 or SEC 1, not encrypted.
 func privateKey(text string) (crypto.PrivateKey, error) {
-	all, err := blocks(text)
+	keys, err := blocks(text, isPrivateKey)
 	if err != nil {
 		return nil, err
 	}
-	for _, block := range all {
-		if strings.HasSuffix(block.Type, privateKeyBlock) {
-			return parsePrivateKey(block)
-		}
+	if len(keys) == 0 {
+		return nil, invalid("the text holds no private key")
 	}
-	return nil, invalid("the text holds no private key")
+	return parsePrivateKey(keys[0])
 }
 
 func parsePrivateKey(block *pem.Block) (crypto.PrivateKey, error) {

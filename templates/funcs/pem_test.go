@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"net"
 	"net/url"
+	"strings"
 	"testing"
 	"time"
 
@@ -89,6 +90,11 @@ func TestFilterPEM(t *testing.T) {
 		{"the case of the type does not matter", "private key", a.pem + a.key, a.key},
 		{"none of the type", "PUBLIC KEY", a.pem, ""},
 		{"text before and behind", "PRIVATE KEY", "subject: a\n" + a.key + "--- end ---", a.key},
+		{"text before, on the same line", "CERTIFICATE", "subject: a " + a.pem + b.pem, a.pem + b.pem},
+		{"line ends of Windows", "CERTIFICATE", strings.ReplaceAll(a.key+a.pem, "\n", "\r\n"), a.pem},
+		{"another type that is malformed", "CERTIFICATE", a.pem + "junk" + a.key, a.pem},
+		{"an empty text", "CERTIFICATE", "", ""},
+		{"white space", "CERTIFICATE", " \n", ""},
 	}
 	for _, tc := range cases {
 		t.Run(tc.reason, func(t *testing.T) {
@@ -101,6 +107,7 @@ func TestFilterPEM(t *testing.T) {
 	checkFailures(t, []failing{
 		{"no PEM at all", `{{ filterPEM "CERTIFICATE" "hunter2" }}`, nil, "no PEM block"},
 		{"a block that does not start on its own line", `{{ filterPEM "CERTIFICATE" . }}`, a.key + "junk" + a.pem, "malformed"},
+		{"one block of several that is cut short", `{{ filterPEM "CERTIFICATE" . }}`, a.pem[:len(a.pem)-5] + "\n" + b.pem, "malformed"},
 	})
 }
 

@@ -88,11 +88,11 @@ func fullPEMToPKCS12(certs, key, password string) (string, error) {
 
 // keyPair returns a key and certificates with the one first that the key belongs to, where there is one.
 func keyPair(certText, keyText string) (crypto.PrivateKey, []*x509.Certificate, error) {
-	all, err := blocks(certText)
+	all, err := blocks(certText, isCertificate)
 	if err != nil {
 		return nil, nil, err
 	}
-	certs, err := certificates(ofType(all, certificateBlock))
+	certs, err := certificates(all)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -127,11 +127,11 @@ func archive(key crypto.PrivateKey, certs []*x509.Certificate, password string) 
 
 // pemTruststoreToPKCS12 returns an archive of trusted certificates without a key, as Java reads them, in base64.
 func pemTruststoreToPKCS12(text, password string) (string, error) {
-	all, err := blocks(text)
+	all, err := blocks(text, isCertificate)
 	if err != nil {
 		return "", err
 	}
-	certs, err := certificates(ofType(all, certificateBlock))
+	certs, err := certificates(all)
 	if err != nil {
 		return "", err
 	}

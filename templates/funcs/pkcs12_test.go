@@ -6,11 +6,6 @@ import (
 	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
-	"encoding/pem"
-	"os"
-	"os/exec"
-	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -167,75 +162,5 @@ func TestTruststore(t *testing.T) {
 		if diff := cmp.Diff([]*x509.Certificate{a.cert, b.cert}, certs); diff != "" {
 			t.Errorf("%s: %s", text, diff)
 		}
-	}
-}
-
-// run executes a real tool, or skips the test where the tool is missing.
-func run(t *testing.T, dir, tool string, args ...string) string {
-	t.Helper()
-	path, err := exec.LookPath(tool)
-	if err != nil {
-		t.Skipf("%s is not installed", tool)
-	}
-	cmd := exec.CommandContext(t.Context(), path, args...)
-	cmd.Dir = dir
-	out, err := cmd.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", tool, strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
-func write(t *testing.T, dir, name string, content []byte) {
-	t.Helper()
-	if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func TestOpenSSLReadsTheArchives(t *testing.T) {
-	root, middle, leaf := chain(t)
-	data := map[string]string{"chain": leaf.pem + middle.pem + root.pem, "key": leaf.key}
-	for password, text := range map[string]string{"": `{{ fullPemToPkcs12 .chain .key }}`, "pw": `{{ fullPemToPkcs12Pass .chain .key "pw" }}`} {
-		dir := t.TempDir()
-		write(t, dir, "archive.p12", decoded(t, mustRender(t, text, data)))
-		key := run(t, dir, "openssl", "pkcs12", "-in", "archive.p12", "-passin", "pass:"+password, "-nodes", "-nocerts")
-		if b, _ := pem.Decode([]byte(key)); b == nil || string(b.Bytes) != string(pkcs8(t, leaf.signer)) {
-			t.Errorf("password %q: openssl reads another key", password)
-		}
-		certs := run(t, dir, "openssl", "pkcs12", "-in", "archive.p12", "-passin", "pass:"+password, "-nokeys")
-		if got := strings.Count(certs, "BEGIN CERTIFICATE"); got != 3 {
-			t.Errorf("password %q: openssl reads %d certificates, want 3", password, got)
-		}
-	}
-}
-
-func TestArchivesOfOpenSSLAreRead(t *testing.T) {
-	root, middle, leaf := chain(t)
-	dir := t.TempDir()
-	write(t, dir, "leaf.pem", []byte(leaf.pem))
-	write(t, dir, "key.pem", []byte(leaf.key))
-	write(t, dir, "cas.pem", []byte(root.pem+middle.pem))
-	run(t, dir, "openssl", "pkcs12", "-export", "-in", "leaf.pem", "-inkey", "key.pem", "-certfile", "cas.pem",
-		"-passout", "pass:pw", "-out", "archive.p12")
-	archive, err := os.ReadFile(filepath.Join(dir, "archive.p12"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(leaf.key, mustRender(t, `{{ pkcs12keyPass "pw" . }}`, string(archive))); diff != "" {
-		t.Error(diff)
-	}
-	if diff := cmp.Diff(leaf.pem+middle.pem+root.pem, mustRender(t, `{{ pkcs12certPass "pw" . }}`, string(archive))); diff != "" {
-		t.Error(diff)
-	}
-}
-
-func TestJavaReadsTheTruststore(t *testing.T) {
-	a, b := issue(t, "a", nil, nil), issue(t, "b", nil, nil)
-	dir := t.TempDir()
-	write(t, dir, "trust.p12", decoded(t, mustRender(t, `{{ pemTruststoreToPKCS12Pass . "changeit" }}`, a.pem+b.pem)))
-	out := run(t, dir, "keytool", "-list", "-keystore", "trust.p12", "-storetype", "PKCS12", "-storepass", "changeit")
-	if got := strings.Count(out, "trustedCertEntry"); got != 2 {
-		t.Errorf("keytool lists %d trusted certificates, want 2:\n%s", got, out)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"crypto/sha512"
 	"hash"
+	"strings"
 )
 
 func rsaFunctions() map[string]any {
@@ -40,11 +41,12 @@ func rsaDecrypt(scheme, hashName, ciphertext, keyText string) (string, error) {
 	return string(plain), nil
 }
 
+// digest does not mind how a name is written: SHA256, sha256, SHA-256.
 func digest(name string) (hash.Hash, error) {
-	switch name {
+	switch strings.ReplaceAll(strings.ToUpper(name), "-", "") {
 	case "SHA1":
 		return sha1.New(), nil //nolint:gosec // as above
-	case "", "None", "SHA256":
+	case "", "NONE", "SHA256":
 		return sha256.New(), nil
 	case "SHA512":
 		return sha512.New(), nil
