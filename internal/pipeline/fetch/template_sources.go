@@ -19,7 +19,7 @@ import (
 type TemplateText struct {
 	// Where names the place, for errors: spec.target.template.templateFrom[0] configMap "x" key "y".
 	Where string
-	// Key is the key of the result under scope Values.
+	// Key is the key of the result under scope Values, and what errors call the template.
 	Key string
 	// Text is the template.
 	Text string
@@ -90,7 +90,7 @@ func templateFrom(ctx context.Context, reader client.Reader, namespace string, f
 		texts = append(texts, items...)
 	}
 	if from.Literal != nil {
-		texts = append(texts, TemplateText{Where: ".literal", Text: *from.Literal, Scope: esv1.TemplateScopeKeysAndValues})
+		texts = append(texts, TemplateText{Where: ".literal", Key: "literal", Text: *from.Literal, Scope: esv1.TemplateScopeKeysAndValues})
 	}
 	return texts, nil
 }

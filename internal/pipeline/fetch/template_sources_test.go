@@ -60,7 +60,7 @@ func TestTemplateTexts(t *testing.T) {
 			Where: `spec.target.template.templateFrom[1] secret "tpl" key "a"`, Key: "a", Text: "from secret", Scope: esv1.TemplateScopeValues,
 			Target: "Labels", Decoding: esv1.DecodingBase64,
 		},
-		{Where: "spec.target.template.templateFrom[2].literal", Text: literal, Scope: esv1.TemplateScopeKeysAndValues},
+		{Where: "spec.target.template.templateFrom[2].literal", Key: "literal", Text: literal, Scope: esv1.TemplateScopeKeysAndValues},
 	}
 	got, err := TemplateTexts(t.Context(), cluster{}, "ns", "spec.target.template", template)
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
