@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"maps"
 	"regexp"
 	"strings"
 	"testing"
@@ -367,4 +368,44 @@ func TestCollectHidesForeignErrors(t *testing.T) {
 	if !fault.Is(err, fault.Unknown) || strings.Contains(fault.Message(err), "s3cr3t") || !strings.Contains(fault.Message(err), "spec.dataFrom[0]") {
 		t.Errorf("error %q, want one that names the entry and repeats no foreign text", fault.Message(err))
 	}
+}
+
+// FuzzCollect merges two secrets and a single value: the later one wins, and nothing is lost.
+func FuzzCollect(f *testing.F) {
+	const marked = "s3cr3t-marked-value"
+	f.Add("user", "password", "user")
+	f.Add("a/b", "a_b", "a.b")
+	f.Add("", "..", "x")
+	f.Add("a/b", "a?b", "a_b")
+	f.Fuzz(func(t *testing.T, one, two, secretKey string) {
+		first := map[string]string{one: marked + "1", two: marked + "2"}
+		second := map[string]string{two: marked + "3"}
+		store := memory{"first": first, "second": second, "single": {"": marked + "4"}}
+		spec := esv1.ExternalSecretSpec{
+			DataFrom: []esv1.ExternalSecretDataFromRemoteRef{extract("first"), extract("second")},
+			Data:     []esv1.ExternalSecretData{get(secretKey, "single", "")},
+		}
+		got, err := Collector{Engine: templates.New()}.Collect(t.Context(), &spec, Sources{
+			Store: func(context.Context, esv1.SecretStoreRef) (Source, error) { return store, nil },
+		})
+		if err != nil {
+			if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), marked) {
+				t.Errorf("%v, want fault.Invalid without a value", err)
+			}
+			return
+		}
+		want := map[string]string{}
+		for _, fields := range []map[string]string{first, second} {
+			converted, err := convertKeys(esv1.ConversionDefault, values(fields))
+			if err != nil {
+				t.Fatalf("Collect accepts what convertKeys refuses: %v", err)
+			}
+			maps.Copy(want, texts(converted))
+		}
+		delete(want, "") // a name that nothing can have is left out
+		want[secretKey] = marked + "4"
+		if diff := cmp.Diff(want, texts(got.Data)); diff != "" {
+			t.Errorf("(-want +got):\n%s", diff)
+		}
+	})
 }

@@ -10,6 +10,9 @@ import (
 	"github.com/sluice-operator/sluice/templates"
 )
 
+// maxRewritten is the length of the longest key between two operations: each may multiply it. What a Secret holds is shorter.
+const maxRewritten = 4096
+
 // rewrite applies the operations one after the other. Errors name the operation's index.
 func (c Collector) rewrite(operations []esv1.ExternalSecretRewrite, data map[string][]byte) (map[string][]byte, error) {
 	for i, op := range operations {
@@ -58,6 +61,9 @@ func RewriteRegexp(op *esv1.ExternalSecretRewriteRegexp, data map[string][]byte)
 	if err != nil {
 		return nil, fault.Wrap(fault.Invalid, err, "regexp.source %q is not a valid regular expression", op.Source)
 	}
+	if len(op.Target) > maxRewritten {
+		return nil, fault.New(fault.Invalid, "regexp.target is longer than %d characters", maxRewritten)
+	}
 	return renamed(data, func(key string) (string, error) { return source.ReplaceAllString(key, op.Target), nil })
 }
 
@@ -77,11 +83,21 @@ func RewriteTransform(
 func renamed(data map[string][]byte, name func(string) (string, error)) (map[string][]byte, error) {
 	out := make(map[string][]byte, len(data))
 	for _, key := range slices.Sorted(maps.Keys(data)) {
+		if len(key) > maxRewritten {
+			return nil, tooLong()
+		}
 		to, err := name(key)
 		if err != nil {
 			return nil, fault.In(err, "key %q", key)
 		}
+		if len(to) > maxRewritten {
+			return nil, tooLong()
+		}
 		out[to] = data[key]
 	}
 	return out, nil
+}
+
+func tooLong() error {
+	return fault.New(fault.Invalid, "a key is longer than %d characters", maxRewritten)
 }

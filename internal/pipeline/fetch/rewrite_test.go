@@ -108,27 +108,70 @@ func TestRewrite(t *testing.T) {
 	}
 }
 
+// TestRewriteIsBounded has keys that grow with each operation, which would take all memory before any of them is found invalid.
+func TestRewriteIsBounded(t *testing.T) {
+	double := regexpOp("^(.*)$", "$1$1")
+	many := make([]esv1.ExternalSecretRewrite, 64)
+	for i := range many {
+		many[i] = double
+	}
+	long := strings.Repeat("x", maxRewritten+1)
+	cases := map[string][]esv1.ExternalSecretRewrite{
+		"a key that doubles again and again": many,
+		"a long replacement":                 {regexpOp(".", long)},
+		"a long key from a template":         {transformOp(long)},
+	}
+	for reason, operations := range cases {
+		_, err := Collector{Engine: templates.New()}.rewrite(operations, values(map[string]string{"key": "s3cr3t"}))
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(fault.Message(err), "4096") {
+			t.Errorf("%s: %v, want fault.Invalid that names the limit", reason, err)
+		}
+	}
+}
+
 func FuzzRewriteRegexp(f *testing.F) {
 	f.Add("db/user", "^db/(.*)$", "$1", "s3cr3t-value")
 	f.Add("a", "(", "", "s3cr3t-value")
 	f.Add("", "x*", "${y}", "s3cr3t-value")
 	f.Fuzz(func(t *testing.T, key, source, target, value string) {
 		got, err := RewriteRegexp(regexpOp(source, target).Regexp, map[string][]byte{key: []byte(value)})
-		if err != nil {
-			if !fault.Is(err, fault.Invalid) {
-				t.Errorf("%v, want fault.Invalid", err)
-			}
-			return
-		}
-		if len(got) != 1 {
-			t.Fatalf("one key became %d", len(got))
-		}
-		for _, kept := range got {
-			if string(kept) != value {
-				t.Error("the value was changed")
-			}
-		}
+		checkRewritten(t, got, err, value)
 	})
+}
+
+func FuzzRewriteTransform(f *testing.F) {
+	f.Add("db/user", `{{ .value | upper | replace "/" "_" }}`, "s3cr3t-value")
+	f.Add("a", "{{ .x }}", "s3cr3t-value")
+	f.Add("a", "{{", "s3cr3t-value")
+	f.Add("", "{{ fail .value }}", "s3cr3t-value")
+	f.Add("a.b", `{{ repeat 5000 .value }}{{ index (splitList "." .value) 1 }}`, "s3cr3t-value")
+	engine := templates.New()
+	f.Fuzz(func(t *testing.T, key, template, value string) {
+		got, err := RewriteTransform(engine, transformOp(template).Transform, map[string][]byte{key: []byte(value)})
+		checkRewritten(t, got, err, value)
+	})
+}
+
+// checkRewritten checks that one key has become one key of a bounded length with the same value.
+func checkRewritten(t *testing.T, got map[string][]byte, err error, value string) {
+	t.Helper()
+	if err != nil {
+		if !fault.Is(err, fault.Invalid) {
+			t.Errorf("%v, want fault.Invalid", err)
+		}
+		return
+	}
+	if len(got) != 1 {
+		t.Fatalf("one key became %d", len(got))
+	}
+	for key, kept := range got {
+		if string(kept) != value {
+			t.Error("the value was changed")
+		}
+		if len(key) > maxRewritten {
+			t.Errorf("a key of %d bytes", len(key))
+		}
+	}
 }
 
 func TestRenamed(t *testing.T) {
