@@ -75,10 +75,12 @@ test: assets bin/sluice bin/helm ## Run all tests; builds what they need first.
 	go test -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: fuzz
-fuzz: ## Run every fuzz target for FUZZTIME (1m) each.
-	@{ grep -rno --include='*_test.go' '^func Fuzz[A-Za-z0-9_]*' . || true; } | while IFS=: read -r file _ target; do \
-		go test "$$(dirname "$$file")" -run '^$$' -fuzz "^$${target#func }$$" -fuzztime $(FUZZTIME) </dev/null; \
-	done
+fuzz: ## Run every fuzz target for FUZZTIME (1m) each, guided by coverage.
+	@hack/fuzz $(FUZZTIME)
+
+.PHONY: fuzz-short
+fuzz-short: ## Run every fuzz target for 3 seconds, without compiling everything anew to guide it.
+	@hack/fuzz 3s unguided
 
 ##@ Check
 
