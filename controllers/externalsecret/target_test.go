@@ -212,7 +212,7 @@ var _ = Describe("A target", func() {
 		Entry("a ServiceAccount token", corev1.SecretTypeServiceAccountToken, "", "kubernetes.io/service-account-token is refused"),
 		Entry("a bootstrap token", corev1.SecretTypeBootstrapToken, "", "bootstrap.kubernetes.io/token is refused"),
 		Entry("bound to a ServiceAccount", corev1.SecretTypeOpaque, "kubernetes.io/service-account.name",
-			"kubernetes.io/service-account.name is refused"),
+			"kubernetes.io/service-account.* is refused"),
 	)
 
 	It("has the object's labels and annotations, but none of the tools that applied it", func() {

@@ -1,6 +1,7 @@
 package render
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -155,16 +156,29 @@ func (p *page) text(t fetch.TemplateText) error {
 	}
 	for _, key := range slices.Sorted(maps.Keys(rendered)) {
 		if rendered[key], err = fetch.Decode(t.Decoding, rendered[key]); err != nil {
-			return fault.In(err, "%s, key %q", t.Where, key)
+			return fault.In(err, "%s%s", t.Where, named(t, key))
 		}
 	}
+	// The API server's own refusal would quote the key.
+	invalid := validation.IsConfigMapKey
+	if target := strings.ToLower(t.Target); target == labelsTarget || target == annotationsTarget {
+		invalid = validation.IsQualifiedName
+	}
 	for key := range rendered {
-		if len(validation.IsQualifiedName(key)) > 0 && len(validation.IsConfigMapKey(key)) > 0 {
+		if len(invalid(key)) > 0 {
 			return fault.New(fault.Invalid, "%s yields a key that is no valid key of a Secret, a label or an annotation", t.Where)
 		}
 	}
 	place(rendered)
 	return nil
+}
+
+// named returns how an error names a key, where the key stands in the template: one that was rendered may have been made of a value.
+func named(t fetch.TemplateText, key string) string {
+	if key == t.Key || strings.Contains(t.Text, key) {
+		return fmt.Sprintf(", key %q", key)
+	}
+	return ", a rendered key"
 }
 
 // place returns a function that puts values where target says; nil when that is no place that every kind has.

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -176,7 +177,7 @@ func TestSecretMetadata(t *testing.T) {
 }
 
 func TestSecretRefusals(t *testing.T) {
-	const annotation = "kubernetes.io/service-account.name"
+	const annotation, annotations = "kubernetes.io/service-account.name", "an annotation kubernetes.io/service-account.* is refused"
 	cases := []struct {
 		reason string
 		in     render.Input
@@ -228,10 +229,28 @@ func TestSecretRefusals(t *testing.T) {
 			[]string{"here", `key "k"`, "not valid Base64"},
 		},
 		{
+			"but not by a key that is made of a value",
+			render.Input{
+				Template: &esv1.ExternalSecretTemplate{},
+				Texts: []fetch.TemplateText{
+					{Where: "here", Text: "{{ .password }}: '%'", Scope: esv1.TemplateScopeKeysAndValues, Decoding: esv1.DecodingBase64},
+				},
+			},
+			[]string{"here, a rendered key: the value is not valid Base64"},
+		},
+		{
 			"a key that is made of a value and that nothing can hold is not shown",
 			render.Input{
 				Template: &esv1.ExternalSecretTemplate{},
 				Texts:    []fetch.TemplateText{{Where: "here", Text: "\"{{ .password }} x\": y", Scope: esv1.TemplateScopeKeysAndValues}},
+			},
+			[]string{"here yields a key that is no valid key"},
+		},
+		{
+			"what may be a label may not be a key",
+			render.Input{
+				Template: &esv1.ExternalSecretTemplate{},
+				Texts:    []fetch.TemplateText{{Where: "here", Text: "example.com/{{ .password }}: y", Scope: esv1.TemplateScopeKeysAndValues}},
 			},
 			[]string{"here yields a key that is no valid key"},
 		},
@@ -255,17 +274,24 @@ func TestSecretRefusals(t *testing.T) {
 			render.Input{Template: &esv1.ExternalSecretTemplate{
 				Metadata: esv1.ExternalSecretTemplateMetadata{Annotations: map[string]string{annotation: "default"}},
 			}},
-			[]string{annotation},
+			[]string{annotations},
 		},
 		{
 			"the same from a text",
 			render.Input{Template: &esv1.ExternalSecretTemplate{}, Texts: []fetch.TemplateText{
 				{Text: annotation + ": default", Scope: esv1.TemplateScopeKeysAndValues, Target: "Annotations"},
 			}},
-			[]string{annotation},
+			[]string{annotations},
 		},
 		{
-			"the same copied from the object", render.Input{Annotations: map[string]string{annotation: "default"}}, []string{annotation},
+			"the same with a name that holds a value",
+			render.Input{Template: &esv1.ExternalSecretTemplate{}, Texts: []fetch.TemplateText{
+				{Text: "kubernetes.io/service-account.{{ .password }}: x", Scope: esv1.TemplateScopeKeysAndValues, Target: "Annotations"},
+			}},
+			[]string{annotations},
+		},
+		{
+			"the same copied from the object", render.Input{Annotations: map[string]string{annotation: "default"}}, []string{annotations},
 		},
 	}
 	for _, tc := range cases {
@@ -309,4 +335,43 @@ func TestSecretHintsAtHelm(t *testing.T) {
 	if err == nil || strings.Contains(err.Error(), "Helm") {
 		t.Errorf("err = %v, want an error in which Helm has no part", err)
 	}
+}
+
+// FuzzSecret puts a text wherever a template may stand: what comes out can be held by a Secret, and no error holds a value.
+func FuzzSecret(f *testing.F) {
+	const marked = "marked-s3cret-value"
+	f.Add("{{ .password }}: x", "Data", "{{ .password }}", false)
+	f.Add("a: '%'", "Labels", "{{ .nope }}", true)
+	f.Add("kubernetes.io/service-account.{{ .password }}: x", "annotations", "", false)
+	f.Add("{{ .password }} {{ .password }}: x", "spec.x", "{{ fail .password }}", false)
+	f.Add("{{ range $k, $v := . }}{{ $k }}: {{ $v | toJson }}\n{{ end }}", "", "<no value>", true)
+	f.Add("? [{{ .password }}]\n: x", "data", "{{ toDate .password .password }}", false)
+	r := renderer()
+	f.Fuzz(func(t *testing.T, literal, target, data string, decode bool) {
+		if strings.Contains(literal+target+data, marked) {
+			t.Skip("the template itself holds the value")
+		}
+		text := fetch.TemplateText{Where: "here", Key: "literal", Text: literal, Scope: esv1.TemplateScopeKeysAndValues, Target: target}
+		if decode {
+			text.Decoding = esv1.DecodingBase64
+		}
+		got, err := r.Secret(render.Input{
+			Path: path, Values: values(map[string]string{"password": marked}), Texts: []fetch.TemplateText{text},
+			Template: &esv1.ExternalSecretTemplate{
+				Data: map[string]string{"data": data}, TemplateFrom: make([]esv1.TemplateFrom, 1),
+				Metadata: esv1.ExternalSecretTemplateMetadata{Labels: map[string]string{"l": data}, Annotations: map[string]string{"a": data}},
+			},
+		})
+		if err != nil {
+			if !fault.Is(err, fault.Invalid) || strings.Contains(err.Error(), marked) {
+				t.Errorf("%v, want Invalid without a value", err)
+			}
+			return
+		}
+		for key := range got.Data {
+			if len(validation.IsConfigMapKey(key)) > 0 {
+				t.Errorf("a key %q cannot be held by a Secret", key)
+			}
+		}
+	})
 }

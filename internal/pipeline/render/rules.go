@@ -1,8 +1,6 @@
 package render
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -54,9 +52,10 @@ func Allowed(d Desired) error {
 		return fault.New(fault.Invalid, "type %s is refused: it would make a credential of the cluster itself", d.Type)
 	default:
 	}
-	for _, key := range slices.Sorted(maps.Keys(d.Annotations)) {
+	for key := range d.Annotations {
 		if strings.HasPrefix(key, serviceAccountAnnotations) {
-			return fault.New(fault.Invalid, "annotation %s is refused: it would bind the Secret to a ServiceAccount", key)
+			// The rest of the name may have been made of a value.
+			return fault.New(fault.Invalid, "an annotation %s* is refused: it would bind the Secret to a ServiceAccount", serviceAccountAnnotations)
 		}
 	}
 	return nil
