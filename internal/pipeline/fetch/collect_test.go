@@ -12,6 +12,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/providers"
 	"github.com/sluice-operator/sluice/templates"
 )
 
@@ -396,9 +397,9 @@ func FuzzCollect(f *testing.F) {
 		}
 		want := map[string]string{}
 		for _, fields := range []map[string]string{first, second} {
-			converted, err := convertKeys(esv1.ConversionDefault, values(fields))
+			converted, err := providers.ConvertKeys(esv1.ConversionDefault, values(fields))
 			if err != nil {
-				t.Fatalf("Collect accepts what convertKeys refuses: %v", err)
+				t.Fatalf("Collect accepts what ConvertKeys refuses: %v", err)
 			}
 			maps.Copy(want, texts(converted))
 		}
