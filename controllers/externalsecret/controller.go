@@ -32,6 +32,8 @@ type Config struct {
 	Live client.Reader
 	// Notices is a cache of the metadata of all Secrets and ConfigMaps.
 	Notices cache.Cache
+	// Namespaces says whether the labels of namespaces are watched.
+	Namespaces bool
 	// Stores opens stores.
 	Stores *stores.Pool
 	// RequireReady refuses stores that are not Ready.
@@ -78,7 +80,9 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		WithOptions(c.Options).
 		For(&esv1.ExternalSecret{}, wakeup.OwnChanges()).
 		Watches(&corev1.Secret{}, wakeup.Handler(c.Client, wakeup.KindSecret, &esv1.ExternalSecretList{}))
-	return wakeup.Watch(b, c.Client, &esv1.ExternalSecretList{}, c.Generators.Generators, c.Notices).Complete(c)
+	return wakeup.Watch(b, &esv1.ExternalSecretList{}, wakeup.Sources{
+		Reader: c.Client, Notices: c.Notices, Generators: c.Generators.Generators, Namespaces: c.Namespaces,
+	}).Complete(c)
 }
 
 // Reconcile brings one target into the wanted state and says in the status how that went.

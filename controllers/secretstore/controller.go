@@ -14,6 +14,7 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
@@ -24,6 +25,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
 	"github.com/sluice-operator/sluice/internal/stores"
+	"github.com/sluice-operator/sluice/internal/wakeup"
 	"github.com/sluice-operator/sluice/providers"
 )
 
@@ -31,6 +33,8 @@ import (
 type Config struct {
 	// Client reads stores from a cache and writes their status.
 	Client client.Client
+	// Notices is a cache of the metadata of all Secrets and ConfigMaps.
+	Notices cache.Cache
 	// Stores opens stores.
 	Stores *stores.Pool
 	// Interval is the time between two checks of a store that names none.
@@ -57,11 +61,18 @@ type Controller struct {
 	name   string
 	metric metrics.Kind
 	empty  func() store
+	list   client.ObjectList
 }
 
 // NewNamespaced returns the controller of SecretStores.
 func NewNamespaced(config Config) *Controller {
-	return &Controller{Config: config, name: "secretstore", metric: metrics.SecretStore, empty: func() store { return &esv1.SecretStore{} }}
+	return &Controller{
+		Config: config,
+		name:   "secretstore",
+		metric: metrics.SecretStore,
+		empty:  func() store { return &esv1.SecretStore{} },
+		list:   &esv1.SecretStoreList{},
+	}
 }
 
 // NewCluster returns the controller of ClusterSecretStores.
@@ -71,22 +82,24 @@ func NewCluster(config Config) *Controller {
 		name:   "clustersecretstore",
 		metric: metrics.ClusterSecretStore,
 		empty:  func() store { return &esv1.ClusterSecretStore{} },
+		list:   &esv1.ClusterSecretStoreList{},
 	}
 }
 
 // Name implements controllers.Controller.
 func (c *Controller) Name() string { return c.name }
 
-// Register adds the controller to mgr.
+// Register adds the controller to mgr, with watches of what stores take their credentials from. Stores must be indexed by
+// wakeup.IndexStores.
 func (c *Controller) Register(_ context.Context, mgr manager.Manager) error {
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named(c.name).
 		WithOptions(c.Options).
 		For(
 			c.empty(),
 			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})),
-		).
-		Complete(c)
+		)
+	return wakeup.WatchCore(b, c.list, wakeup.Sources{Reader: c.Client, Notices: c.Notices}).Complete(c)
 }
 
 // Reconcile checks one store.
@@ -114,8 +127,8 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	c.Metrics.Reconciled(c.metric, req.Namespace, req.Name, c.Clock.Since(started))
 	if err != nil {
-		// What a store refers to is not watched, and neither are its rights: a store that is not ready is tried again
-		// at growing distances, whatever the cause.
+		// The rights of a store are not watched, and neither is its system: one that is not ready is tried again at growing
+		// distances, whatever the cause.
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: interval}, nil

@@ -48,7 +48,7 @@ func TestCredentialsOfTheConsumer(t *testing.T) {
 	w.openIn("a", cluster, "shared")
 
 	_, err := w.pool.Open(t.Context(), "b", esv1.SecretStoreRef{Kind: cluster, Name: "shared"})
-	expectFault(t, err, fault.Invalid, `ClusterSecretStore "shared": secret "b/token" does not exist`)
+	expectFault(t, err, fault.Denied, `ClusterSecretStore "shared": secret "b/token" does not exist`)
 
 	_, err = w.pool.OpenStore(t.Context(), s)
 	if !errors.Is(err, providers.ErrNeedsConsumer) {

@@ -257,7 +257,7 @@ func TestProviderCallsAreCounted(t *testing.T) {
 		}))
 	w.open()
 	_, err := w.pool.Open(t.Context(), "app", esv1.SecretStoreRef{Name: "wrong"}, stores.RequireReady())
-	expectFault(t, err, fault.Invalid, `SecretStore "wrong": secret "app/token" has no key "none"`)
+	expectFault(t, err, fault.Denied, `SecretStore "wrong": secret "app/token" has no key "none"`)
 	want := `# HELP externalsecret_provider_api_calls_count Calls to the system behind a store.
 # TYPE externalsecret_provider_api_calls_count counter
 externalsecret_provider_api_calls_count{call="Login",provider="Kubernetes",status="error"} 1
