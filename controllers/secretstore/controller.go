@@ -117,6 +117,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if !ok || !object.GetDeletionTimestamp().IsZero() || !c.Stores.Serves(object) {
 		return ctrl.Result{}, nil
 	}
+	object.StoreStatus().Capabilities = c.Stores.Capabilities(object)
 	interval, err := refreshInterval(object.StoreSpec().RefreshInterval, c.Interval)
 	if err == nil {
 		err = c.check(ctx, object)
@@ -144,7 +145,6 @@ func (c *Controller) check(ctx context.Context, object store) error {
 		}
 		return fault.In(err, "unable to create client")
 	}
-	object.StoreStatus().Capabilities = session.Capabilities()
 	if err := session.Check(ctx); err != nil && !errors.Is(err, providers.ErrNeedsConsumer) {
 		return fault.In(err, "unable to validate store")
 	}

@@ -5,6 +5,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	ctrl "sigs.k8s.io/controller-runtime"
 
@@ -72,6 +73,16 @@ var _ = Describe("A SecretStore", func() {
 		_, err := l.Try(controller, store)
 		Expect(err).To(HaveOccurred())
 		lab.ExpectNotReady(store, esv1.ReasonInvalidProviderConfig, "no route to host")
+		Expect(store.Status.Capabilities).To(Equal(esv1.CapabilityReadWrite), "what it could do is known all the same")
+	})
+
+	It("says what it can do also when it cannot be opened", func() {
+		store.Spec.RetrySettings = &esv1.SecretStoreRetrySettings{RetryInterval: new("soon")}
+		l.Create(store)
+		_, err := l.Try(controller, store)
+		Expect(err).To(HaveOccurred())
+		lab.ExpectNotReady(store, esv1.ReasonInvalidProviderConfig, `spec.retrySettings.retryInterval "soon"`)
+		Expect(store.Status.Capabilities).To(Equal(esv1.CapabilityReadWrite))
 	})
 
 	It("shows no text of an error that nobody classified", func() {
@@ -136,7 +147,26 @@ var _ = Describe("A ClusterSecretStore", func() {
 		memory.Fail(providertest.CallCheck, providers.ErrNeedsConsumer)
 		l.Reconcile(secretstore.NewCluster(config(l)), store)
 		lab.ExpectReady(store, esv1.ReasonStoreValid)
+		Expect(store.Status.Capabilities).To(Equal(esv1.CapabilityReadWrite))
 	})
+
+	DescribeTable("with a condition that cannot be read is not Ready, and says which",
+		func(condition esv1.ClusterSecretStoreCondition, text string) {
+			l := lab.New(admin)
+			store := gen.ClusterSecretStore(l.Namespace, nil)
+			store.Spec.Conditions = []esv1.ClusterSecretStoreCondition{{Namespaces: []string{"any"}}, condition}
+			l.Create(store)
+			DeferCleanup(func() { l.Delete(store) })
+			_, err := l.Try(secretstore.NewCluster(config(l)), store)
+			Expect(err).To(HaveOccurred())
+			lab.ExpectNotReady(store, esv1.ReasonInvalidProviderConfig, "ClusterSecretStore", "spec.conditions[1]."+text)
+		},
+		Entry("a regular expression", esv1.ClusterSecretStoreCondition{NamespaceRegexes: []string{"^a$", "a("}},
+			`namespaceRegexes[1] "a(" is not a regular expression`),
+		Entry("a selector", esv1.ClusterSecretStoreCondition{NamespaceSelector: &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Equals", Values: []string{"b"}}},
+		}}, "namespaceSelector is not a label selector"),
+	)
 
 	It("is refused by the API server with a provider that it does not know", func(ctx SpecContext) {
 		l := lab.New(admin)

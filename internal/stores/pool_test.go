@@ -257,3 +257,16 @@ func TestNilClientIsAnError(t *testing.T) {
 	_, err := w.pool.Open(t.Context(), "app", esv1.SecretStoreRef{Name: "main"}, stores.RequireReady())
 	expectFault(t, err, fault.Unknown, "unexpected error")
 }
+
+func TestCapabilities(t *testing.T) {
+	w := newWorld(t)
+	soon := func(s *esv1.SecretStore) {
+		s.Spec.RetrySettings = &esv1.SecretStoreRetrySettings{RetryInterval: new("soon")}
+	}
+	if got := w.pool.Capabilities(store(soon)); got != esv1.CapabilityReadWrite {
+		t.Errorf("got %q: what a provider can do does not hang on the rest of the store", got)
+	}
+	if got := w.pool.Capabilities(store(func(s *esv1.SecretStore) { s.Spec.Provider = nil })); got != "" {
+		t.Errorf("got %q for a store without a provider", got)
+	}
+}

@@ -94,9 +94,6 @@ func TestUnsupported(t *testing.T) {
 	if _, err := session.Read(t.Context(), "text", "", json.RawMessage(`{}`)); err != nil {
 		t.Errorf("options do not matter to a store that puts nothing elsewhere: %v", err)
 	}
-	if session.Capabilities() != esv1.CapabilityReadWrite {
-		t.Errorf("capabilities %v", session.Capabilities())
-	}
 }
 
 func second[T any](_ T, err error) error { return err }
