@@ -94,6 +94,7 @@ var _ = Describe("When sources are gone", func() {
 		es := fromStore("app").Deletion(esv1.DeleteDelete).ExternalSecret
 		w.sync(es)
 		w.ExpectSecret("app", map[string]string{"theirs": "x"})
+		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, `secret "app" is not deleted although all its sources are gone`)
 		w.expectSettled(es)
 	})
 

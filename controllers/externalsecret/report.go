@@ -147,7 +147,8 @@ func (c *Controller) record(before, es *esv1.ExternalSecret, out outcome) {
 	es.Status.SyncedResourceVersion = out.facts.Version
 	es.Status.SyncedInputs = out.facts.Inputs
 	es.Status.Binding.Name = es.TargetName()
-	quiet := out.change.Action == apply.Keep && equality.Semantic.DeepEqual(before.Status, es.Status)
+	idle := out.change.Action == apply.Keep || out.change.Action == apply.Wait
+	quiet := idle && equality.Semantic.DeepEqual(before.Status, es.Status)
 	es.Status.RefreshTime = report.Stamp(es.Status.RefreshTime, now, quiet)
 }
 

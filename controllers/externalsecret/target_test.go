@@ -66,6 +66,16 @@ var _ = Describe("A target", func() {
 		lab.ExpectReady(es, esv1.ReasonSecretSynced)
 	})
 
+	It("that Merge waits for is looked for at each interval, without a write for each", func() {
+		es := fromStore("app").Creation(esv1.CreateMerge).Every(10 * time.Second).ExternalSecret
+		w.sync(es)
+		w.Clock.Step(11 * time.Second)
+		w.expectSettled(es)
+		w.Clock.Step(time.Minute)
+		w.reconcile(es)
+		Expect(es.Status.RefreshTime.Time).To(BeTemporally("==", w.Clock.Now()))
+	})
+
 	It("loses under Merge the keys that are not wanted any more, and no others", func() {
 		w.Create(gen.Secret("app", map[string]string{"theirs": "x"}))
 		es := fromStore("app").Creation(esv1.CreateMerge).ExternalSecret

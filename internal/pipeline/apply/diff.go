@@ -118,8 +118,9 @@ func emptied(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Se
 		if target == nil {
 			return Change{Action: Keep, Absent: true}, true, nil
 		}
-		if !metav1.IsControlledBy(target, w.Owner) {
-			return Change{Action: Keep}, true, nil
+		if !made(w.Owner, target) {
+			return Change{}, true, fault.New(fault.Conflict, "secret %q is not deleted although all its sources are gone: ExternalSecret %q has not "+
+				"made it: delete it, or choose another target.name", target.Name, w.Owner.Name)
 		}
 		return Change{Action: Delete, Absent: true}, true, nil
 	case esv1.DeleteRetain:
@@ -127,6 +128,14 @@ func emptied(w Wish, policy esv1.ExternalSecretCreationPolicy, target *corev1.Se
 	default:
 		return Change{}, false, nil
 	}
+}
+
+// made says whether owner has made target. Somebody may have taken the owner reference away; the label tells then.
+func made(owner *esv1.ExternalSecret, target *corev1.Secret) bool {
+	if controller := metav1.GetControllerOf(target); controller != nil {
+		return controller.UID == owner.UID
+	}
+	return target.Labels[esv1.LabelCreatedBy] == CreatedBy(owner.Namespace, owner.Name)
 }
 
 // permitted refuses targets that must not be touched or cannot be.
