@@ -98,14 +98,6 @@ var _ = Describe("When sources are gone", func() {
 		w.expectSettled(es)
 	})
 
-	It("Delete is refused where the object does not own its target", func() {
-		w.Create(gen.Secret("app", map[string]string{"theirs": "x"}))
-		es := fromStore("app").Creation(esv1.CreateMerge).Deletion(esv1.DeleteDelete).ExternalSecret
-		w.sync(es)
-		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, "deletionPolicy=Delete must not be used")
-		w.ExpectSecret("app", map[string]string{"theirs": "x"})
-	})
-
 	It("Merge takes their keys out of the target and keeps it", func() {
 		es := fromStore("app").Deletion(esv1.DeleteMerge).ExternalSecret
 		w.sync(es)
