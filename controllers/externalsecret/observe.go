@@ -46,7 +46,8 @@ func (w *observed) complete(es *esv1.ExternalSecret, d plan.Decision) bool {
 		return false
 	}
 	same := w.fresh || plan.SyncedGeneration(w.facts.SyncedVersion) == es.Generation
-	touched := w.fresh || (d.Reason == plan.ReasonObjectChanged && w.facts.Inputs == w.facts.SyncedInputs)
+	about := d.Reason == plan.ReasonObjectChanged || d.Reason == plan.ReasonTargetDrifted
+	touched := w.fresh || (about && w.facts.Inputs == w.facts.SyncedInputs)
 	return same && (touched || onlyGenerated(&es.Spec))
 }
 

@@ -63,8 +63,8 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	}
 	err = c.refresh(ctx, es, &w, &out)
 	if errors.Is(err, errHeld) {
-		out.held = !w.complete(es, out.decision)
-		return out, nil
+		err = c.mend(ctx, es, &w, &out)
+		out.held = err == nil && !w.complete(es, out.decision)
 	}
 	return out, err
 }
@@ -115,26 +115,28 @@ func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *obse
 			return nil, err
 		}
 	}
-	desired, err := c.bare(es, data)
+	desired, err := c.bare(es, w, data)
 	if err != nil {
 		// The metadata is made from values that only the sources have: they are read after all, and what the target
 		// has is kept then.
 		return nil, nil //nolint:nilerr,nilnil // see above
 	}
-	if text, ok := w.target.Annotations[apply.GeneratedAnnotation(es)]; ok {
-		desired.Annotations[apply.GeneratedAnnotation(es)] = text
-	}
 	return &desired, nil
 }
 
-// bare returns a Secret of the given data with the metadata that es asks for; no template touches the data.
-func (c *Controller) bare(es *esv1.ExternalSecret, data map[string][]byte) (render.Desired, error) {
+// bare returns a Secret of the given data with the metadata that es asks for, and what the target remembers of generated
+// values; no template touches the data.
+func (c *Controller) bare(es *esv1.ExternalSecret, w *observed, data map[string][]byte) (render.Desired, error) {
 	in := render.Input{Path: templatePath, Values: data, Labels: es.Labels, Annotations: es.Annotations}
 	if t := es.Spec.Target.Template; t != nil {
 		in.Template = t.DeepCopy()
 		in.Template.Data, in.Template.TemplateFrom = nil, nil
 	}
-	return c.Renderer.Secret(in)
+	desired, err := c.Renderer.Secret(in)
+	if text, ok := w.target.Annotations[apply.GeneratedAnnotation(es)]; ok && err == nil {
+		desired.Annotations[apply.GeneratedAnnotation(es)] = text
+	}
+	return desired, err
 }
 
 // wantedData returns the wanted keys as the target has them; nil unless it is known that these are all.

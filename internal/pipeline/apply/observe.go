@@ -55,6 +55,20 @@ func Observe(owner *esv1.ExternalSecret, target *corev1.Secret, hasher fingerpri
 	return o, nil
 }
 
+// Restore returns w with the data and the fingerprint of the inputs as they were delivered to target, and whether target
+// still has all of that data: then a write of it takes back only what others have changed around it.
+func Restore(w Wish, target *corev1.Secret) (Wish, bool, error) {
+	applied, err := ownership.Applied(target, FieldManager(w.Owner.Name))
+	if err != nil {
+		return w, false, err
+	}
+	annotation := HashAnnotation(w.Owner)
+	recorded := splitStamp(target.Annotations[annotation])
+	w.InputHash, w.Desired.Data = recorded.inputs, subset(target.Data, ownership.Keys(applied, "data"))
+	anew := marked(w, w.Owner.Spec.Target.CreationPolicyOrDefault(), target)
+	return w, anew.Annotations[annotation] == recorded.String(), nil
+}
+
 // owned returns the part of target that owner is answerable for, without the fingerprints themselves.
 func owned(owner *esv1.ExternalSecret, target *corev1.Secret, applied *fieldpath.Set) render.Desired {
 	part := render.Desired{
