@@ -481,7 +481,7 @@ var _ = Describe("a namespace", Label("targets"), func() {
 		for ns := range orders {
 			Eventually(func() error {
 				return world.Client.Get(ctx, types.NamespacedName{Name: ns}, &corev1.Namespace{})
-			}).WithTimeout(8*time.Second).ShouldNot(Succeed(), ns)
+			}).WithTimeout(15*time.Second).ShouldNot(Succeed(), ns) // the namespace controller takes 5 of them
 		}
 	})
 })
