@@ -56,7 +56,7 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
 	}
 	if err != nil {
-		return report.Retry(ctx, err, es.Spec.RefreshIntervalOrDefault())
+		return report.Retry(ctx, err, es.Spec.RefreshIntervalOrDefault(), report.Failing(es.Status.Conditions, c.Clock.Now()))
 	}
 	return ctrl.Result{RequeueAfter: out.next()}, nil
 }
@@ -146,7 +146,9 @@ func (c *Controller) record(before, es *esv1.ExternalSecret, out outcome) {
 	}
 	es.Status.SyncedResourceVersion = out.facts.Version
 	es.Status.SyncedInputs = out.facts.Inputs
-	es.Status.Binding.Name = es.TargetName()
+	if out.change.Action != apply.Wait && es.Spec.Target.CreationPolicyOrDefault() != esv1.CreateNone {
+		es.Status.Binding.Name = es.TargetName()
+	}
 	idle := out.change.Action == apply.Keep || out.change.Action == apply.Wait
 	quiet := idle && equality.Semantic.DeepEqual(before.Status, es.Status)
 	es.Status.RefreshTime = report.Stamp(es.Status.RefreshTime, now, quiet)

@@ -44,7 +44,9 @@ var _ = Describe("A target", func() {
 			lab.ExpectReady(es, reason)
 			if policy == esv1.CreateMerge || policy == esv1.CreateNone {
 				w.ExpectNoSecret("app")
+				Expect(es.Status.Binding.Name).To(BeEmpty(), "there is nothing to bind to")
 			} else {
+				Expect(es.Status.Binding.Name).To(Equal("app"))
 				Expect(metav1.IsControlledBy(w.ExpectSecret("app", credentials), es)).To(Equal(owned))
 			}
 			w.expectSettled(es)

@@ -44,17 +44,29 @@ func Status(ctx context.Context, c client.Client, before, object client.Object) 
 	return client.IgnoreNotFound(c.Status().Patch(ctx, object, client.MergeFrom(before)))
 }
 
-// safetyNet is the longest wait after a failure that takes a change: not everything that can mend one is watched.
+// safetyNet is the longest wait after a failure that takes a change, because not everything that can mend one is watched. The
+// queue's own waits grow to the same length.
 const safetyNet = 5 * time.Minute
 
-// Retry says when to try again after err: at once and then ever more slowly where waiting may help, and where it takes a
-// change after wait or safetyNet, whichever is shorter. A zero wait is none.
-func Retry(ctx context.Context, err error, wait time.Duration) (ctrl.Result, error) {
+// Failing returns for how long an object has not been Ready.
+func Failing(conditions []metav1.Condition, now time.Time) time.Duration {
+	ready := meta.FindStatusCondition(conditions, esv1.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionFalse {
+		return 0
+	}
+	return now.Sub(ready.LastTransitionTime.Time)
+}
+
+// Retry says when to try again after err, for an object that is looked at each interval, zero for never, and that has failed
+// for some time. Where waiting may help, that is at once and then ever more slowly, but not more slowly than each interval.
+// Where it takes a change it is after the interval or safetyNet, whichever is shorter.
+func Retry(ctx context.Context, err error, interval, failing time.Duration) (ctrl.Result, error) {
 	log := logf.FromContext(ctx)
 	switch kind := fault.KindOf(err); kind {
 	case fault.Invalid, fault.Conflict, fault.Unsupported:
-		if wait <= 0 || wait > safetyNet {
-			wait = safetyNet
+		wait := safetyNet
+		if interval > 0 {
+			wait = min(interval, safetyNet)
 		}
 		log.Info("waiting for a change", "kind", kind.String(), "reason", fault.Message(err))
 		return ctrl.Result{RequeueAfter: wait}, nil
@@ -66,6 +78,9 @@ func Retry(ctx context.Context, err error, wait time.Duration) (ctrl.Result, err
 		log.Info("unexpected error", "causes", fault.Chain(err))
 	default:
 		log.V(1).Info("failed", "kind", kind.String(), "causes", fault.Chain(err))
+	}
+	if interval > 0 && interval < safetyNet && failing >= interval {
+		return ctrl.Result{RequeueAfter: interval}, nil
 	}
 	return ctrl.Result{}, err
 }
