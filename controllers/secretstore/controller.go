@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -114,8 +115,11 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	before, ok := object.DeepCopyObject().(store)
-	if !ok || !object.GetDeletionTimestamp().IsZero() || !c.Stores.Serves(object) {
+	if !ok || !c.Stores.Serves(object) {
 		return ctrl.Result{}, nil
+	}
+	if !object.GetDeletionTimestamp().IsZero() {
+		return ctrl.Result{}, c.release(ctx, before, object)
 	}
 	object.StoreStatus().Capabilities = c.Stores.Capabilities(object)
 	interval, err := refreshInterval(object.StoreSpec().RefreshInterval, c.Interval)
@@ -133,6 +137,17 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, err
 	}
 	return ctrl.Result{RequeueAfter: interval}, nil
+}
+
+// finalizerOfReference is what the reference implementation sets on a store while a PushSecret with deletionPolicy Delete uses
+// it. Nothing waits for it here; a store that comes from there must still be let go.
+const finalizerOfReference = "secretstore.externalsecrets.io/finalizer"
+
+func (c *Controller) release(ctx context.Context, before, object store) error {
+	if !controllerutil.RemoveFinalizer(object, finalizerOfReference) {
+		return nil
+	}
+	return client.IgnoreNotFound(c.Client.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
 }
 
 // check opens the store and asks it whether it can be used. A store with credentials in the namespace of its users

@@ -105,6 +105,26 @@ var _ = Describe("A SecretStore", func() {
 		Expect(store.Status).To(BeZero())
 	})
 
+	It("lets go of the finalizer that the reference implementation has left, and is not checked any more", func() {
+		store.Finalizers = []string{"secretstore.externalsecrets.io/finalizer"}
+		l.Create(store)
+		l.Reconcile(controller, store)
+		Expect(store.Finalizers).NotTo(BeEmpty(), "before the store is deleted nothing is done about it")
+		l.Delete(store)
+		l.Reconcile(controller, store)
+		Expect(l.Gone(store)).To(BeTrue())
+		Expect(l.Memory("main").Calls(providertest.CallCheck)).To(Equal(1))
+	})
+
+	It("keeps the finalizers of others", func() {
+		store.Finalizers = []string{"example.com/theirs"}
+		l.Create(store)
+		l.Delete(store)
+		l.Quietly(func() { l.Reconcile(controller, store) })
+		Expect(store.Finalizers).To(ConsistOf("example.com/theirs"))
+		lab.Edit(l, store, func(s *esv1.SecretStore) { s.Finalizers = nil })
+	})
+
 	It("that does not exist any more is no error", func() {
 		l.Create(store)
 		l.Delete(store)

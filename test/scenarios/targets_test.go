@@ -464,6 +464,19 @@ var _ = Describe("a namespace", Label("targets"), func() {
 		"target-gone-users":    {"externalsecrets", "secrets"},
 	}
 
+	It("may have objects with the finalizers of the reference implementation, which do not hold them", func(ctx context.Context) {
+		ns := namespace(ctx, "target-migrated")
+		finalized := func(manifest, finalizer string) string {
+			return strings.Replace(manifest, "metadata: {", "metadata: {finalizers: ["+finalizer+"], ", 1)
+		}
+		applyIn(ctx, ns, finalized(fakeStore, "secretstore.externalsecrets.io/finalizer")+
+			finalized(externalSecret(`{secretStoreRef: {name: fake}, data: [{secretKey: a, remoteRef: {key: db}}], target: {deletionPolicy: Delete}}`),
+				"externalsecrets.external-secrets.io/externalsecret-cleanup"))
+		secret(ctx, ns, "wrong")
+		kubectl(ctx, "delete", "externalsecret,secretstore", "-n", ns, "--all", "--timeout=10s")
+		Eventually(data(ctx, ns, "wrong")).Should(BeNil())
+	})
+
 	It("goes with all that is in it, in any order, within seconds", func(ctx context.Context) {
 		for ns := range orders {
 			namespace(ctx, ns)
