@@ -14,9 +14,9 @@ import (
 	"github.com/sluice-operator/sluice/internal/wakeup"
 )
 
-// signsInWith is the spec of a store that takes its token from a Secret.
-func signsInWith(secret string, namespace *string) esv1.SecretStoreSpec {
-	token := metametav1.SecretKeySelector{Name: secret, Namespace: namespace, Key: "token"}
+// withToken is the spec of a store that takes its token from a Secret in the given namespace.
+func withToken(namespace *string) esv1.SecretStoreSpec {
+	token := metametav1.SecretKeySelector{Name: "token", Namespace: namespace, Key: "token"}
 	return esv1.SecretStoreSpec{Provider: &esv1.SecretStoreProvider{Kubernetes: &esv1.KubernetesProvider{
 		Auth: &esv1.KubernetesAuth{Token: &esv1.KubernetesTokenAuth{BearerToken: token}},
 	}}}
@@ -28,7 +28,7 @@ func clusterStore(name string, spec esv1.SecretStoreSpec) *esv1.ClusterSecretSto
 
 func TestStoreReferences(t *testing.T) {
 	namespaced := &esv1.SecretStore{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "app", Name: "s"}, Spec: signsInWith("token", new("elsewhere")),
+		ObjectMeta: metav1.ObjectMeta{Namespace: "app", Name: "s"}, Spec: withToken(new("elsewhere")),
 	}
 	tests := []struct {
 		reason string
@@ -36,8 +36,8 @@ func TestStoreReferences(t *testing.T) {
 		want   []string
 	}{
 		{"a SecretStore looks in its own namespace alone", namespaced, []string{"Secret/app/token"}},
-		{"a ClusterSecretStore names a namespace", clusterStore("s", signsInWith("token", new("vault"))), []string{"Secret/vault/token"}},
-		{"or leaves it to its users", clusterStore("s", signsInWith("token", nil)), []string{"Secret//token"}},
+		{"a ClusterSecretStore names a namespace", clusterStore("s", withToken(new("vault"))), []string{"Secret/vault/token"}},
+		{"or leaves it to its users", clusterStore("s", withToken(nil)), []string{"Secret//token"}},
 		{"a store without a provider refers to nothing", clusterStore("s", esv1.SecretStoreSpec{}), nil},
 		{"what is no store is not indexed", &corev1.Secret{}, nil},
 	}
@@ -52,8 +52,8 @@ func TestStoreReferences(t *testing.T) {
 
 func TestLenders(t *testing.T) {
 	c := cluster(t, interceptor.Funcs{},
-		clusterStore("lent", signsInWith("token", nil)),
-		clusterStore("own", signsInWith("token", new("vault"))),
+		clusterStore("lent", withToken(nil)),
+		clusterStore("own", withToken(new("vault"))),
 		referrer("app", "lender", "ClusterSecretStore//lent"),
 		referrer("app", "other-store", "ClusterSecretStore//own"),
 		referrer("other", "lender", "ClusterSecretStore//lent"),

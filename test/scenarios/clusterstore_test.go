@@ -40,15 +40,15 @@ var _ = Describe("the conditions of a ClusterSecretStore", Label("stores", "clus
 	everywhere := []string{"cluster-open", "cluster-empty"}
 
 	It("decide which namespaces may use it", func(ctx context.Context) {
-		manifests, users := "", ""
+		var stores, users []string
 		for name, conditions := range allowed {
-			manifests += limited(name, conditions)
-			users += user(name, "ClusterSecretStore", name)
+			stores = append(stores, limited(name, conditions))
+			users = append(users, user(name, "ClusterSecretStore", name))
 		}
 		namespace(ctx, there)
-		apply(ctx, "{apiVersion: v1, kind: Namespace, metadata: {name: "+here+", labels: {team: a}}}\n"+manifests)
-		applyIn(ctx, here, users)
-		applyIn(ctx, there, users)
+		apply(ctx, "{apiVersion: v1, kind: Namespace, metadata: {name: "+here+", labels: {team: a}}}\n"+strings.Join(stores, ""))
+		applyIn(ctx, here, strings.Join(users, ""))
+		applyIn(ctx, there, strings.Join(users, ""))
 		for name := range allowed {
 			Eventually(valueOf(ctx, here, name)).Should(Equal("one"), name)
 		}
@@ -93,14 +93,14 @@ var _ = Describe("the conditions of a ClusterSecretStore", Label("stores", "clus
 			"cluster-negative": {"  refreshInterval: -5m\n", `spec.refreshInterval -5m must not be negative`},
 			"cluster-retry":    {"  retrySettings: {retryInterval: soon}\n", `spec.retrySettings.retryInterval "soon" is not a duration such as 5s`},
 		}
-		manifests := ""
+		var stores []string
 		for name, lines := range settings {
-			manifests += limited(name, lines)
+			stores = append(stores, limited(name, lines))
 		}
 		for name, w := range wrong {
-			manifests += limited(name, w[0])
+			stores = append(stores, limited(name, w[0]))
 		}
-		apply(ctx, manifests)
+		apply(ctx, strings.Join(stores, ""))
 		var css esv1.ClusterSecretStore
 		for name := range settings {
 			Eventually(ready(ctx, &css, "", name)).Should(haveStatus(metav1.ConditionTrue), name)
@@ -122,19 +122,19 @@ var _ = Describe("a ClusterSecretStore without a namespace for its credentials",
 			"cluster-token":   "      auth: {token: {bearerToken: {name: token, key: token}}}\n",
 			"cluster-config":  "      authRef: {name: config, key: kubeconfig}\n",
 		}
-		var stores, users string
+		var stores, users []string
 		for name, auth := range identities {
-			stores += signingIn("ClusterSecretStore", name, home, auth)
-			users += user(name, "ClusterSecretStore", name)
+			stores = append(stores, signingIn("ClusterSecretStore", name, home, auth))
+			users = append(users, user(name, "ClusterSecretStore", name))
 		}
-		apply(ctx, stores)
+		apply(ctx, strings.Join(stores, ""))
 		// The first namespace's identity is given a right in the home of the secrets; the second one's only in its own.
 		applyIn(ctx, first, granted(first, "reader", "[get]"))
 		applyIn(ctx, second, granted(second, "reader", "[get]"))
 		applyIn(ctx, home, strings.ReplaceAll(granted(first, "reader", "[get]"), "kind: ServiceAccount\nmetadata: {name: reader}",
 			"kind: ServiceAccount\nmetadata: {name: unused}"))
 		for _, ns := range []string{first, second} {
-			applyIn(ctx, ns, users)
+			applyIn(ctx, ns, strings.Join(users, ""))
 		}
 		for _, ns := range []string{first, second} {
 			externalSecretOf(ctx, ns, "cluster-token", esv1.ReasonSecretSyncedError, `secret "`+ns+`/token" does not exist`)

@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -65,11 +66,11 @@ var _ = Describe("refreshPolicy and refreshInterval", Label("refresh"), Ordered,
 
 	It("deliver at the first look", func(ctx context.Context) {
 		namespace(ctx, ns)
-		manifests := remote("one") + granted(ns, "reader", "[get]") + kubernetesStore(ns, "reader", "")
+		manifests := []string{remote("one"), granted(ns, "reader", "[get]"), kubernetesStore(ns, "reader", "")}
 		for name, refresh := range lines {
-			manifests += reading(name, refresh)
+			manifests = append(manifests, reading(name, refresh))
 		}
-		applyIn(ctx, ns, manifests)
+		applyIn(ctx, ns, strings.Join(manifests, ""))
 		expect(ctx, slices.Collect(maps.Keys(lines)), "one")
 	})
 
@@ -114,7 +115,8 @@ var _ = Describe("syncWindows", Label("refresh"), func() {
 		// The hour that begins in two hours and a bit is closed now, whatever the time.
 		later := time.Now().UTC().Add(2 * time.Hour).Format("0 15 * * *")
 		windows := func(kind, schedule, duration string) string {
-			return "  refreshInterval: 1s\n  syncWindows:\n    kind: " + kind + "\n    windows:\n    - {schedule: \"" + schedule + "\", duration: " + duration + "}\n"
+			window := fmt.Sprintf("{schedule: %q, duration: %s}", schedule, duration)
+			return "  refreshInterval: 1s\n  syncWindows:\n    kind: " + kind + "\n    windows:\n    - " + window + "\n"
 		}
 		open := map[string]string{
 			"allow-always": windows("allow", "* * * * *", "2m"), "allow-day": windows("allow", "@daily", "24h"),
@@ -125,14 +127,16 @@ var _ = Describe("syncWindows", Label("refresh"), func() {
 			"allow-later": windows("allow", later, "1h"), "allow-nothing": windows("allow", "* * * * *", "0s"),
 			"deny-always": windows("deny", "* * * * *", "2m"), "deny-day": windows("deny", "@midnight", "24h"),
 		}
-		manifests := remote("one") + granted(ns, "reader", "[get]") + kubernetesStore(ns, "reader", "") +
-			reading("wrong", windows("allow", "0 25 * * *", "1h"))
+		manifests := []string{
+			remote("one"), granted(ns, "reader", "[get]"), kubernetesStore(ns, "reader", ""),
+			reading("wrong", windows("allow", "0 25 * * *", "1h")),
+		}
 		for _, group := range []map[string]string{open, closed} {
 			for name, spec := range group {
-				manifests += reading(name, spec)
+				manifests = append(manifests, reading(name, spec))
 			}
 		}
-		applyIn(ctx, ns, manifests)
+		applyIn(ctx, ns, strings.Join(manifests, ""))
 		externalSecretOf(ctx, ns, "wrong", esv1.ReasonSecretSyncedError, `spec.syncWindows.windows[0].schedule "0 25 * * *"`, "five cron fields")
 		for _, group := range []map[string]string{open, closed} {
 			for name := range group {
@@ -214,7 +218,9 @@ var _ = Describe("the status of an ExternalSecret", Label("refresh", "status"), 
 		columns := strings.Fields(kubectl(ctx, "get", "es", "-n", ns, "app", "--no-headers"))
 		Expect(columns[:6]).To(Equal([]string{"app", "SecretStore", "fake", "15m0s", "SecretSynced", "True"}))
 		Expect(kubectl(ctx, "get", "es", "-n", ns, "app")).To(MatchRegexp(`^NAME +STORETYPE +STORE +REFRESH INTERVAL +STATUS +READY +LAST SYNC`))
-		for _, selector := range []string{"spec.secretStoreRef.name=fake", "spec.secretStoreRef.kind=SecretStore", "spec.target.name=app-secret", "spec.refreshInterval=15m0s"} {
+		for _, selector := range []string{
+			"spec.secretStoreRef.name=fake", "spec.secretStoreRef.kind=SecretStore", "spec.target.name=app-secret", "spec.refreshInterval=15m0s",
+		} {
 			Expect(kubectl(ctx, "get", "es", "-n", ns, "--field-selector", selector, "-o", "name")).To(ContainSubstring("/app"), selector)
 			Expect(kubectl(ctx, "get", "es", "-n", ns, "--field-selector", strings.ReplaceAll(selector, "=", "!="), "-o", "name")).To(BeEmpty(), selector)
 		}
@@ -230,7 +236,8 @@ var _ = Describe("the status of an ExternalSecret", Label("refresh", "status"), 
 		Expect(es.Status.Conditions[0].Message).To(Equal("secret synced"))
 
 		By("saying what failed in an event too")
-		kubectl(ctx, "patch", "externalsecret", "-n", ns, "app", "--type=json", "-p", `[{"op":"replace","path":"/spec/data/0/remoteRef/key","value":"none"}]`)
+		kubectl(ctx, "patch", "externalsecret", "-n", ns, "app", "--type=json", "-p",
+			`[{"op":"replace","path":"/spec/data/0/remoteRef/key","value":"none"}]`)
 		externalSecretOf(ctx, ns, "app", esv1.ReasonSecretSyncedError, `spec.data[0] (key=none)`, `SecretStore "fake"`, `key "none" does not exist`)
 		Eventually(eventsOf(ctx, ns, "app")).Should(ContainSubstring("Warning UpdateFailed spec.data[0] (key=none)"))
 		Expect(data(ctx, ns, "app-secret")()).To(Equal(taken))

@@ -49,6 +49,8 @@ func kept(name, key, value string) string {
 	return fmt.Sprintf("---\n{apiVersion: v1, kind: Secret, metadata: {name: %s}, stringData: {%s: %s}}\n", name, key, strconv.Quote(value))
 }
 
+func encoded(text []byte) string { return base64.StdEncoding.EncodeToString(text) }
+
 // tokenOf returns a token of a ServiceAccount, and the kubeconfig that holds it.
 func tokenOf(ctx context.Context, ns, account string) (token, kubeconfig string) {
 	GinkgoHelper()
@@ -70,7 +72,7 @@ var _ = Describe("a Kubernetes store", Label("stores", "signin"), func() {
 		applyIn(ctx, ns, kept("token", "token", token)+kept("config", "kubeconfig", kubeconfig)+kept("ca", "ca.crt", authority)+
 			kept("pair", "crt", string(world.Config.CertData))+kept("pair-key", "key", string(world.Config.KeyData))+
 			"---\n{apiVersion: v1, kind: ConfigMap, metadata: {name: ca}, data: {ca.crt: "+strconv.Quote(authority)+"}}\n")
-		encoded := base64.StdEncoding.EncodeToString(world.Config.CAData)
+		bundle := encoded(world.Config.CAData)
 		server := func(ca string) string { return "      server: {url: \"" + world.Config.Host + "\"" + ca + "}\n" }
 		const (
 			byToken   = "      auth: {token: {bearerToken: {name: token, key: token}}}\n"
@@ -81,25 +83,26 @@ var _ = Describe("a Kubernetes store", Label("stores", "signin"), func() {
 			"config-map":      server(", caProvider: {type: ConfigMap, name: ca, key: ca.crt}") + byAccount,
 			"published":       server(", caProvider: {type: ConfigMap, name: kube-root-ca.crt, key: ca.crt}") + byToken,
 			"secret":          server(", caProvider: {type: Secret, name: ca, key: ca.crt}") + byPair,
-			"bundle":          server(", caBundle: "+encoded) + byToken,
-			"bundle-twice":    server(", caBundle: "+base64.StdEncoding.EncodeToString([]byte(encoded))) + byAccount,
+			"bundle":          server(", caBundle: "+bundle) + byToken,
+			"bundle-twice":    server(", caBundle: "+encoded([]byte(bundle))) + byAccount,
 			"kubeconfig":      "      authRef: {name: config, key: kubeconfig}\n",
 			"own-server":      byAccount,
 			"own-server-name": "      server: {url: kubernetes.default}\n" + byToken,
 			"own-namespace":   "      auth: {serviceAccount: {name: reader, namespace: signin-forms}}\n",
 		}
-		manifests := ""
+		var manifests []string
 		for name, fields := range stores {
-			manifests += signingIn("SecretStore", name, ns, fields) + user(name, "SecretStore", name)
+			manifests = append(manifests, signingIn("SecretStore", name, ns, fields), user(name, "SecretStore", name))
 		}
-		applyIn(ctx, ns, manifests)
+		applyIn(ctx, ns, strings.Join(manifests, ""))
 		for name := range stores {
 			Eventually(valueOf(ctx, ns, name)).Should(Equal("one"), name)
 			var s esv1.SecretStore
 			Eventually(ready(ctx, &s, ns, name)).Should(SatisfyAll(HaveField("Reason", esv1.ReasonStoreValid), say("store validated")), name)
 			Expect(s.Status.Capabilities).To(Equal(esv1.CapabilityReadWrite))
 		}
-		Expect(kubectl(ctx, "get", "ss", "-n", ns, "bundle")).To(MatchRegexp(`^NAME +AGE +STATUS +CAPABILITIES +READY\nbundle +\S+ +Valid +ReadWrite +True\n`))
+		Expect(kubectl(ctx, "get", "ss", "-n", ns, "bundle")).To(MatchRegexp(
+			`^NAME +AGE +STATUS +CAPABILITIES +READY\nbundle +\S+ +Valid +ReadWrite +True\n`))
 		Eventually(eventsOf(ctx, ns, "config-map")).Should(ContainSubstring("Normal Valid store validated"))
 	})
 
@@ -111,32 +114,43 @@ var _ = Describe("a Kubernetes store", Label("stores", "signin"), func() {
 		}
 		other, _, err := cert.GenerateSelfSignedCertKey("other", nil, nil)
 		Expect(err).NotTo(HaveOccurred())
-		wrong := map[string]struct {
+		type mistake struct {
 			kind, fields string
 			says         []string
-		}{
-			"authority":    {"SecretStore", ca(", caBundle: " + base64.StdEncoding.EncodeToString(other)), []string{"signed by an unknown authority", "server.caBundle or server.caProvider"}},
-			"no-authority": {"SecretStore", ca(""), []string{"signed by an unknown authority"}},
-			"malformed":    {"SecretStore", ca(", caBundle: " + base64.StdEncoding.EncodeToString([]byte("text"))), []string{"server.caBundle holds no certificate"}},
-			"ca-key":       {"SecretStore", ca(", caProvider: {type: ConfigMap, name: kube-root-ca.crt, key: no.crt}"), []string{`config map "signin-wrong/kube-root-ca.crt" has no key "no.crt"`}},
-			"ca-namespace": {"SecretStore", ca(", caProvider: {type: ConfigMap, name: a, key: b, namespace: default}"), []string{"caProvider.namespace must be empty in a SecretStore"}},
-			"address":      {"SecretStore", "      server: {url: \"https://127.0.0.1:1\"}\n" + token, []string{"the API server at https://127.0.0.1:1 cannot be reached: connection refused"}},
-			"token":        {"SecretStore", token, []string{"refuses the store's credentials"}},
-			"no-secret":    {"SecretStore", strings.Replace(token, "name: token", "name: none", 1), []string{"auth.token.bearerToken", `secret "signin-wrong/none" does not exist`}},
-			"no-key":       {"SecretStore", strings.Replace(token, "key: token", "key: none", 1), []string{`secret "signin-wrong/token" has no key "none"`}},
-			"elsewhere":    {"SecretStore", strings.Replace(token, "key: token", "key: token, namespace: default", 1), []string{"auth.token.bearerToken.namespace must be empty or the namespace of the SecretStore"}},
-			"account":      {"SecretStore", "      auth: {serviceAccount: {name: a, namespace: default}}\n", []string{"auth.serviceAccount.namespace must be empty or"}},
-			"no-auth":      {"SecretStore", "", []string{"auth must be set"}},
-			"config":       {"SecretStore", "      authRef: {name: token, key: token}\n", []string{"authRef points to a value that is not a kubeconfig"}},
-			"signin-wrong": {"ClusterSecretStore", strings.Replace(ca(", caProvider: {type: ConfigMap, name: a, key: b}"), "key: token", "key: token, namespace: signin-wrong", 1), []string{"caProvider.namespace must not be empty in a ClusterSecretStore"}},
 		}
-		manifests := kept("token", "token", "CANARY-token")
-		for name, w := range wrong {
-			manifests += signingIn(w.kind, name, ns, w.fields) + user(name, w.kind, name)
+		store := func(fields string, says ...string) mistake { return mistake{"SecretStore", fields, says} }
+		but := func(old, replacement string) string { return strings.Replace(token, old, replacement, 1) }
+		wrong := map[string]mistake{
+			"authority":    store(ca(", caBundle: "+encoded(other)), "signed by an unknown authority", "server.caBundle or server.caProvider"),
+			"no-authority": store(ca(""), "signed by an unknown authority"),
+			"malformed":    store(ca(", caBundle: "+encoded([]byte("text"))), "server.caBundle holds no certificate"),
+			"ca-key": store(ca(", caProvider: {type: ConfigMap, name: kube-root-ca.crt, key: no.crt}"),
+				`config map "signin-wrong/kube-root-ca.crt" has no key "no.crt"`),
+			"ca-namespace": store(ca(", caProvider: {type: ConfigMap, name: a, key: b, namespace: default}"),
+				"caProvider.namespace must be empty in a SecretStore"),
+			"address": store("      server: {url: \"https://127.0.0.1:1\"}\n"+token,
+				"the API server at https://127.0.0.1:1 cannot be reached: connection refused"),
+			"token":     store(token, "refuses the store's credentials"),
+			"no-secret": store(but("name: token", "name: none"), "auth.token.bearerToken", `secret "signin-wrong/none" does not exist`),
+			"no-key":    store(but("key: token", "key: none"), `secret "signin-wrong/token" has no key "none"`),
+			"elsewhere": store(but("key: token", "key: token, namespace: default"),
+				"auth.token.bearerToken.namespace must be empty or the namespace of the SecretStore"),
+			"account": store("      auth: {serviceAccount: {name: a, namespace: default}}\n", "auth.serviceAccount.namespace must be empty or"),
+			"no-auth": store("", "auth must be set"),
+			"config":  store("      authRef: {name: token, key: token}\n", "authRef points to a value that is not a kubeconfig"),
+			"signin-wrong": {
+				"ClusterSecretStore",
+				"      server: {caProvider: {type: ConfigMap, name: a, key: b}}\n" + but("key: token", "key: token, namespace: signin-wrong"),
+				[]string{"caProvider.namespace must not be empty in a ClusterSecretStore"},
+			},
 		}
-		applyIn(ctx, ns, manifests)
+		manifests := []string{kept("token", "token", "CANARY-token")}
 		for name, w := range wrong {
-			var object store = &esv1.SecretStore{}
+			manifests = append(manifests, signingIn(w.kind, name, ns, w.fields), user(name, w.kind, name))
+		}
+		applyIn(ctx, ns, strings.Join(manifests, ""))
+		for name, w := range wrong {
+			var object anyStore = &esv1.SecretStore{}
 			in := ns
 			if w.kind == esv1.KindClusterSecretStore {
 				object, in = &esv1.ClusterSecretStore{}, ""
@@ -162,14 +176,15 @@ var _ = Describe("a Kubernetes store", Label("stores", "signin"), func() {
 		externalSecretOf(ctx, ns, "app", esv1.ReasonSecretSyncedError, `has no key "token"`)
 		applyIn(ctx, ns, kept("late", "token", token))
 		Eventually(valueOf(ctx, ns, "app")).Should(Equal("one"))
-		externalSecretOf(ctx, ns, "find", esv1.ReasonSecretSyncedError, `"system:serviceaccount:signin-recovers:reader" may not list secrets in namespace "signin-recovers"`, `the verb "list"`)
+		externalSecretOf(ctx, ns, "find", esv1.ReasonSecretSyncedError,
+			`"system:serviceaccount:signin-recovers:reader" may not list secrets in namespace "signin-recovers"`, `the verb "list"`)
 		applyIn(ctx, ns, granted(ns, "reader", "[get, list]"))
 		externalSecretOf(ctx, ns, "find", esv1.ReasonSecretSynced)
 	})
 })
 
-// store is a store of either kind.
-type store interface {
+// anyStore is a store of either kind.
+type anyStore interface {
 	client.Object
 	esv1.GenericStore
 }

@@ -42,6 +42,14 @@ spec:
 ` + more
 }
 
+// marked adds lines to the metadata of what taking returns.
+func marked(manifest string, lines ...string) string {
+	return strings.Replace(manifest, "metadata:\n", "metadata:\n  "+strings.Join(lines, "\n  ")+"\n", 1)
+}
+
+// named makes the name of an object from a type.
+func named(kind string) string { return strings.NewReplacer("/", "-", ".", "-").Replace(kind) }
+
 // existing is a Secret that somebody else has made.
 func existing(name string) string {
 	return `---
@@ -116,15 +124,20 @@ var _ = Describe("creationPolicy", Label("targets"), Ordered, func() {
 
 	It("decides about a target that is there and one that is not", func(ctx context.Context) {
 		namespace(ctx, ns)
-		manifests := fakeStore
+		manifests := []string{fakeStore}
 		for _, p := range policies {
-			manifests += existing(found(p)) + taking(fresh(p), "creationPolicy: "+p.name, "") + taking(found(p), "creationPolicy: "+p.name, "")
+			target := "creationPolicy: " + p.name
+			manifests = append(manifests, existing(found(p)), taking(fresh(p), target, ""), taking(found(p), target, ""))
 		}
-		applyIn(ctx, ns, manifests)
+		applyIn(ctx, ns, strings.Join(manifests, ""))
 		for _, p := range policies {
 			es := externalSecretOf(ctx, ns, fresh(p), p.reason)
 			Expect(es.Finalizers).To(BeEmpty())
-			Expect(es.Status.Binding.Name != "").To(Equal(p.fresh != nil), "%s is bound", fresh(p))
+			if p.fresh == nil {
+				Expect(es.Status.Binding.Name).To(BeEmpty(), "there is nothing to bind to")
+			} else {
+				Expect(es.Status.Binding.Name).To(Equal(fresh(p)))
+			}
 			Expect(data(ctx, ns, fresh(p))()).To(Equal(p.fresh), fresh(p))
 			externalSecretOf(ctx, ns, found(p), esv1.ReasonSecretSynced)
 			Expect(data(ctx, ns, found(p))()).To(Equal(p.found), found(p))
@@ -180,95 +193,6 @@ func expectMarks(ctx context.Context, ns, name string, p policy) {
 		Expect(*metav1.GetControllerOf(s).BlockOwnerDeletion).To(BeTrue())
 	}
 }
-
-var _ = Describe("deletionPolicy", Label("targets"), Ordered, func() {
-	const ns = "target-deletion"
-	cases := []struct {
-		name, target string
-		gone         map[string]string
-		reason       string
-	}{
-		{"retain", "deletionPolicy: Retain", map[string]string{"a": "CANARY-a"}, esv1.ReasonSecretSyncedError},
-		{"delete", "deletionPolicy: Delete", nil, esv1.ReasonSecretDeleted},
-		{"merge", "deletionPolicy: Merge", map[string]string{}, esv1.ReasonSecretSynced},
-		{"orphan-merge", "creationPolicy: Orphan, deletionPolicy: Merge", map[string]string{}, esv1.ReasonSecretSynced},
-		{"merge-merge", "creationPolicy: Merge, deletionPolicy: Merge", map[string]string{"theirs": "CANARY-theirs", "user": "CANARY-old"}, esv1.ReasonSecretSynced},
-		{"merge-retain", "creationPolicy: Merge", map[string]string{"theirs": "CANARY-theirs", "user": "CANARY-old", "a": "CANARY-a"}, esv1.ReasonSecretSyncedError},
-	}
-	one := func(name, target string) string {
-		return `---
-apiVersion: external-secrets.io/v1
-kind: ExternalSecret
-metadata: {name: ` + name + `}
-spec:
-  refreshInterval: 1s
-  secretStoreRef: {name: store}
-  target: {` + target + `}
-  data: [{secretKey: a, remoteRef: {key: remote, property: a}}]
-`
-	}
-	const remote = "{apiVersion: v1, kind: Secret, metadata: {name: remote}, stringData: {a: CANARY-a, b: CANARY-b}}\n"
-	with := func(c map[string]string) map[string]string {
-		all := map[string]string{"a": "CANARY-a"}
-		for key, value := range c {
-			all[key] = value
-		}
-		return all
-	}
-
-	It("decides when a source is gone, and again when it is back", func(ctx context.Context) {
-		namespace(ctx, ns)
-		manifests := remote + granted(ns, "reader", "[get, list]") + kubernetesStore(ns, "reader", "") + existing("merge-merge") + existing("merge-retain") +
-			strings.Replace(one("partly", "deletionPolicy: Delete"), "data: [", "data: [{secretKey: kept, remoteRef: {key: merge-merge, property: theirs}}, ", 1)
-		for _, c := range cases {
-			manifests += one(c.name, c.target)
-		}
-		applyIn(ctx, ns, manifests)
-		for _, c := range cases {
-			Eventually(data(ctx, ns, c.name)).Should(Equal(with(c.gone)), c.name)
-		}
-		Eventually(data(ctx, ns, "partly")).Should(HaveKey("a"))
-
-		By("the source goes")
-		kubectl(ctx, "delete", "secret", "-n", ns, "remote")
-		for _, c := range cases {
-			es := externalSecretOf(ctx, ns, c.name, c.reason)
-			if c.reason == esv1.ReasonSecretSyncedError {
-				Expect(es.Status.Conditions[0].Message).To(SatisfyAll(ContainSubstring("spec.data[0] (key=remote)"),
-					ContainSubstring(`SecretStore "store"`), ContainSubstring(`secret "remote" does not exist in namespace "target-deletion"`)))
-			}
-			Eventually(data(ctx, ns, c.name)).Should(Equal(c.gone), c.name)
-		}
-		Eventually(data(ctx, ns, "partly")).Should(Equal(map[string]string{"kept": "CANARY-theirs"}))
-		Eventually(eventsOf(ctx, ns, "delete")).Should(SatisfyAll(
-			ContainSubstring("Normal Deleted secret deleted due to DeletionPolicy=Delete"),
-			ContainSubstring("Normal MissingProviderSecret secret does not exist at provider using spec.data[0] (key=remote)")))
-
-		By("the source comes back")
-		applyIn(ctx, ns, remote)
-		for _, c := range cases {
-			externalSecretOf(ctx, ns, c.name, esv1.ReasonSecretSynced, "secret synced")
-			Eventually(data(ctx, ns, c.name)).Should(Equal(with(c.gone)), c.name)
-		}
-		Eventually(data(ctx, ns, "partly")).Should(HaveLen(2))
-	})
-
-	It("keeps everything when the store, its identity or its rights go", func(ctx context.Context) {
-		kubectl(ctx, "delete", "rolebinding", "-n", ns, "reader")
-		for _, c := range cases {
-			externalSecretOf(ctx, ns, c.name, esv1.ReasonSecretSyncedError, `the verb "get"`)
-			Expect(data(ctx, ns, c.name)()).To(Equal(with(c.gone)), c.name)
-		}
-		kubectl(ctx, "delete", "secretstore", "-n", ns, "store")
-		externalSecretOf(ctx, ns, "delete", esv1.ReasonSecretSyncedError, `SecretStore "store" does not exist`)
-		Expect(data(ctx, ns, "delete")()).To(Equal(with(nil)))
-		By("they come back")
-		applyIn(ctx, ns, granted(ns, "reader", "[get, list]")+kubernetesStore(ns, "reader", ""))
-		for _, c := range cases {
-			externalSecretOf(ctx, ns, c.name, esv1.ReasonSecretSynced)
-		}
-	})
-})
 
 var _ = Describe("the name of a target", Label("targets"), func() {
 	It("moves the Secret that is owned, and leaves the one that is not", func(ctx context.Context) {
@@ -351,12 +275,12 @@ var _ = Describe("a target that somebody changes", Label("targets"), Ordered, fu
 
 	It("is repaired within a second, whatever the refresh policy, and without a new generated value", func(ctx context.Context) {
 		namespace(ctx, ns)
-		manifests := fakeStore + password("{length: 30, allowRepeat: true, secretKeys: [generated]}")
+		manifests := []string{fakeStore, password("{length: 30, allowRepeat: true, secretKeys: [generated]}")}
 		for name, refresh := range policies {
-			manifests += strings.Replace(taking(name, "", refresh), "metadata:\n", "metadata:\n  labels: {team: a}\n  annotations: {note: noted}\n", 1) +
-				"  dataFrom: [{sourceRef: {generatorRef: {kind: Password, name: p}}}]\n"
+			manifests = append(manifests, marked(taking(name, "", refresh), "labels: {team: a}", "annotations: {note: noted}"),
+				"  dataFrom: [{sourceRef: {generatorRef: {kind: Password, name: p}}}]\n")
 		}
-		applyIn(ctx, ns, manifests)
+		applyIn(ctx, ns, strings.Join(manifests, ""))
 		generated := map[string]string{}
 		for name := range policies {
 			externalSecretOf(ctx, ns, name, esv1.ReasonSecretSynced)
@@ -398,9 +322,10 @@ var _ = Describe("a target that somebody changes", Label("targets"), Ordered, fu
 var _ = Describe("the template of a target", Label("targets"), func() {
 	It("sets type, metadata and finalizers, and then nothing is copied", func(ctx context.Context) {
 		ns := namespace(ctx, "target-types")
-		typed := func(name, kind, fields string) string {
-			return strings.Replace(taking(name, `template: {type: `+kind+`, data: `+fields+`, metadata: {labels: {tpl: "{{ .user | lower }}"}, annotations: {tpl: a}}}`, ""),
-				"metadata:\n", "metadata:\n  labels: {own: label}\n  annotations: {own: annotation, argocd.argoproj.io/tracking-id: x}\n", 1)
+		own := []string{"labels: {own: label}", "annotations: {own: annotation, argocd.argoproj.io/tracking-id: x}"}
+		typed := func(kind, fields string) string {
+			template := `type: ` + kind + `, data: ` + fields + `, metadata: {labels: {tpl: "{{ .user | lower }}"}, annotations: {tpl: a}}`
+			return marked(taking(named(kind), "template: {"+template+"}", ""), own...)
 		}
 		types := map[string]string{
 			"kubernetes.io/tls":              `{tls.crt: "{{ .user }}", tls.key: "{{ .password }}"}`,
@@ -409,15 +334,16 @@ var _ = Describe("the template of a target", Label("targets"), func() {
 			"kubernetes.io/ssh-auth":         `{ssh-privatekey: "{{ .password }}"}`,
 			"example.com/own":                `{any: "{{ .user }}"}`,
 		}
-		manifests := fakeStore + strings.Replace(taking("plain", "", ""), "metadata:\n",
-			"metadata:\n  labels: {own: label}\n  annotations: {own: annotation, argocd.argoproj.io/tracking-id: x}\n", 1) +
-			taking("finalized", "template: {metadata: {finalizers: [example.com/keep]}}", "")
-		for kind, fields := range types {
-			manifests += typed(strings.NewReplacer("/", "-", ".", "-").Replace(kind), kind, fields)
+		manifests := []string{
+			fakeStore, marked(taking("plain", "", ""), own...),
+			taking("finalized", "template: {metadata: {finalizers: [example.com/keep]}}", ""),
 		}
-		applyIn(ctx, ns, manifests)
 		for kind, fields := range types {
-			s := secret(ctx, ns, strings.NewReplacer("/", "-", ".", "-").Replace(kind))
+			manifests = append(manifests, typed(kind, fields))
+		}
+		applyIn(ctx, ns, strings.Join(manifests, ""))
+		for kind, fields := range types {
+			s := secret(ctx, ns, named(kind))
 			Expect(string(s.Type)).To(Equal(kind))
 			Expect(s.Data).To(HaveLen(strings.Count(fields, ": ")), kind)
 			Expect(s.Labels).To(SatisfyAll(HaveKeyWithValue("tpl", "canary-user"), Not(HaveKey("own"))))
@@ -452,49 +378,5 @@ var _ = Describe("the template of a target", Label("targets"), func() {
 			externalSecretOf(ctx, ns, name, esv1.ReasonSecretSyncedError, says...)
 		}
 		Expect(data(ctx, ns, "retyped")()).To(Equal(theirs))
-	})
-})
-
-var _ = Describe("a namespace", Label("targets"), func() {
-	// Each is emptied of these first, in this order.
-	orders := map[string][]string{
-		"target-gone-at-once":  nil,
-		"target-gone-store":    {"secretstores", "externalsecrets"},
-		"target-gone-identity": {"serviceaccounts", "rolebindings", "secrets"},
-		"target-gone-users":    {"externalsecrets", "secrets"},
-	}
-
-	It("may have objects with the finalizers of the reference implementation, which do not hold them", func(ctx context.Context) {
-		ns := namespace(ctx, "target-migrated")
-		finalized := func(manifest, finalizer string) string {
-			return strings.Replace(manifest, "metadata: {", "metadata: {finalizers: ["+finalizer+"], ", 1)
-		}
-		applyIn(ctx, ns, finalized(fakeStore, "secretstore.externalsecrets.io/finalizer")+
-			finalized(externalSecret(`{secretStoreRef: {name: fake}, data: [{secretKey: a, remoteRef: {key: db}}], target: {deletionPolicy: Delete}}`),
-				"externalsecrets.external-secrets.io/externalsecret-cleanup"))
-		secret(ctx, ns, "wrong")
-		kubectl(ctx, "delete", "externalsecret,secretstore", "-n", ns, "--all", "--timeout=10s")
-		Eventually(data(ctx, ns, "wrong")).Should(BeNil())
-	})
-
-	It("goes with all that is in it, in any order, within seconds", func(ctx context.Context) {
-		for ns := range orders {
-			namespace(ctx, ns)
-			applyIn(ctx, ns, source+granted(ns, "reader", "[get]")+kubernetesStore(ns, "reader", "")+
-				externalSecret(`{refreshInterval: 1s, secretStoreRef: {name: store}, data: [{secretKey: a, remoteRef: {key: db, property: user}}],
-  target: {deletionPolicy: Delete}}`))
-		}
-		for ns, first := range orders {
-			secret(ctx, ns, "wrong")
-			for _, kind := range first {
-				kubectl(ctx, "delete", kind, "-n", ns, "--all", "--wait=false")
-			}
-			kubectl(ctx, "delete", "namespace", ns, "--wait=false")
-		}
-		for ns := range orders {
-			Eventually(func() error {
-				return world.Client.Get(ctx, types.NamespacedName{Name: ns}, &corev1.Namespace{})
-			}).WithTimeout(15*time.Second).ShouldNot(Succeed(), ns) // the namespace controller takes 5 of them
-		}
 	})
 })
