@@ -41,6 +41,19 @@ var _ = Describe("When sources are gone", func() {
 		w.ExpectSecret("app", renewed)
 	})
 
+	It("they are looked for each interval once that has passed, and sooner before", func() {
+		es := fromStore("app").Every(10 * time.Second).ExternalSecret
+		w.Memory("main").Remove("db")
+		w.Create(es)
+		_, err := w.Try(w.controller, es)
+		Expect(err).To(HaveOccurred(), "the queue waits a moment, and ever longer")
+		w.Clock.Step(11 * time.Second)
+		result, err := w.Try(w.controller, es)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.RequeueAfter).To(Equal(10 * time.Second))
+		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, "db")
+	})
+
 	It("names the property that is missing", func() {
 		es := gen.NewExternalSecret("app").Store("main").Data("token", "db", "token").ExternalSecret
 		w.Create(es)
