@@ -74,7 +74,7 @@ func (r Renderer) Secret(in Input) (Desired, error) {
 	if err := p.render(in); err != nil {
 		return Desired{}, err
 	}
-	return p.out, Allowed(p.out)
+	return p.out, fault.In(Allowed(p.out), "%s", in.Path)
 }
 
 // keepsValues says whether the fetched values are part of the result: they are under mergePolicy Merge, and where no
@@ -136,7 +136,7 @@ func (p *page) text(t fetch.TemplateText) error {
 			return fault.New(fault.Invalid, "%s yields a key that is no valid key of a Secret, a label or an annotation", t.Where)
 		}
 	}
-	return p.place(t.Target, rendered)
+	return fault.In(p.place(t.Target, rendered), "%s", t.Where)
 }
 
 func (p *page) place(target string, rendered map[string][]byte) error {
