@@ -58,7 +58,7 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	if err != nil {
 		return report.Retry(ctx, err, es.Spec.RefreshIntervalOrDefault(), report.Failing(es.Status.Conditions, c.Clock.Now()))
 	}
-	return ctrl.Result{RequeueAfter: out.next()}, nil
+	return report.Later(out.next()), nil
 }
 
 // success returns the reason and message of a sync without an error.

@@ -52,7 +52,7 @@ func (c *Controller) report(ctx context.Context, before, ps *esv1alpha1.PushSecr
 		return report.Retry(ctx, err, ps.Spec.RefreshIntervalOrDefault(), report.Failing(ps.Status.Conditions, c.Clock.Now()))
 	}
 	c.rounds.end(client.ObjectKeyFromObject(ps))
-	return ctrl.Result{RequeueAfter: out.next()}, nil
+	return report.Later(out.next()), nil
 }
 
 func verdict(ps *esv1alpha1.PushSecret, out outcome, err error) (status metav1.ConditionStatus, reason, message string) {

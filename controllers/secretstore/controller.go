@@ -136,7 +136,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		// distances, whatever the cause.
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: interval}, nil
+	return report.Later(interval), nil
 }
 
 // finalizerOfReference is what the reference implementation sets on a store while a PushSecret with deletionPolicy Delete uses

@@ -7,12 +7,12 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	ctrl "sigs.k8s.io/controller-runtime"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 	"github.com/sluice-operator/sluice/controllers/secretstore"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
 	"github.com/sluice-operator/sluice/providers"
 	"github.com/sluice-operator/sluice/providers/providertest"
 	"github.com/sluice-operator/sluice/test/env/lab"
@@ -33,7 +33,7 @@ var _ = Describe("A SecretStore", func() {
 
 	It("is Valid, says what it can do, and is looked at again after the default interval", func() {
 		l.Create(store)
-		Expect(l.Reconcile(controller, store)).To(Equal(ctrl.Result{RequeueAfter: lab.StoreInterval}))
+		Expect(l.Reconcile(controller, store)).To(Equal(report.Later(lab.StoreInterval)))
 		lab.ExpectReady(store, esv1.ReasonStoreValid, "store validated")
 		Expect(store.Status.Capabilities).To(Equal(esv1.CapabilityReadWrite))
 		l.ExpectEvent("Normal Valid", "store validated")

@@ -10,6 +10,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -48,6 +49,14 @@ func Status(ctx context.Context, c client.Client, before, object client.Object) 
 // queue's own waits grow to the same length.
 const safetyNet = 5 * time.Minute
 
+// Later asks for another look after a time, zero for none. When that has come, what is new or has changed goes first.
+func Later(after time.Duration) ctrl.Result {
+	if after <= 0 {
+		return ctrl.Result{}
+	}
+	return ctrl.Result{RequeueAfter: after, Priority: new(handler.LowPriority)}
+}
+
 // Failing returns for how long an object has not been Ready.
 func Failing(conditions []metav1.Condition, now time.Time) time.Duration {
 	ready := meta.FindStatusCondition(conditions, esv1.ConditionReady)
@@ -69,10 +78,10 @@ func Retry(ctx context.Context, err error, interval, failing time.Duration) (ctr
 			wait = min(interval, safetyNet)
 		}
 		log.Info("waiting for a change", "kind", kind.String(), "reason", fault.Message(err))
-		return ctrl.Result{RequeueAfter: wait}, nil
+		return Later(wait), nil
 	case fault.Throttled:
 		if after := fault.RetryAfter(err); after > 0 {
-			return ctrl.Result{RequeueAfter: after}, nil
+			return Later(after), nil
 		}
 	case fault.Unknown:
 		log.Info("unexpected error", "causes", fault.Chain(err))
@@ -80,7 +89,7 @@ func Retry(ctx context.Context, err error, interval, failing time.Duration) (ctr
 		log.V(1).Info("failed", "kind", kind.String(), "causes", fault.Chain(err))
 	}
 	if interval > 0 && interval < safetyNet && failing >= interval {
-		return ctrl.Result{RequeueAfter: interval}, nil
+		return Later(interval), nil
 	}
 	return ctrl.Result{}, err
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -117,8 +117,8 @@ func TestRetry(t *testing.T) {
 	for _, tc := range cases {
 		t.Run(tc.reason, func(t *testing.T) {
 			result, err := report.Retry(t.Context(), tc.err, wait, 0)
-			if want := (ctrl.Result{RequeueAfter: tc.after}); result != want {
-				t.Errorf("result = %+v, want %+v", result, want)
+			if diff := cmp.Diff(report.Later(tc.after), result); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if tc.backoff && !errors.Is(err, tc.err) {
 				t.Errorf("err = %v, want the error itself, so that the queue backs off", err)
@@ -160,6 +160,16 @@ func TestRetryKeepsTheInterval(t *testing.T) {
 				t.Errorf("result = %+v, err = %v; want to come again after %v, or an error for the queue", result, err, tc.after)
 			}
 		})
+	}
+}
+
+func TestLater(t *testing.T) {
+	if result := report.Later(0); !result.IsZero() {
+		t.Errorf("%+v, want no further look", result)
+	}
+	result := report.Later(time.Hour)
+	if result.RequeueAfter != time.Hour || result.Priority == nil || *result.Priority >= 0 {
+		t.Errorf("%+v, want a look after an hour, behind what is new", result)
 	}
 }
 
