@@ -202,6 +202,41 @@ spec:
 	})
 })
 
+var _ = Describe("a refresh that changes nothing", Label("refresh"), func() {
+	It("writes nothing and says nothing, however often it happens", func(ctx context.Context) {
+		ns := namespace(ctx, "refresh-quiet")
+		applyIn(ctx, ns, fakeStore+taking("app", "template: {data: {login: '{{ htpasswd .user .password }}'}}", "  refreshInterval: 1s\n")+
+			taking("waits", "creationPolicy: Merge", "  refreshInterval: 1s\n"))
+		externalSecretOf(ctx, ns, "app", esv1.ReasonSecretSynced)
+		externalSecretOf(ctx, ns, "waits", esv1.ReasonSecretMissing)
+		// synced returns how often both were synced; versions, the state of all that could be written.
+		synced := func() (counts []string) {
+			metrics, err := get(ctx, "http://"+metricsAddress+"/metrics")
+			Expect(err).NotTo(HaveOccurred())
+			for _, name := range []string{"app", "waits"} {
+				_, after, _ := strings.Cut(metrics, fmt.Sprintf("externalsecret_sync_calls_total{name=%q,namespace=%q} ", name, ns))
+				count, _, _ := strings.Cut(after, "\n")
+				counts = append(counts, count)
+			}
+			return counts
+		}
+		versions := func() string {
+			return kubectl(ctx, "get", "externalsecrets,secrets,secretstores,events", "-n", ns, "-o",
+				`jsonpath={range .items[*]}{.kind}/{.metadata.name} {.metadata.resourceVersion}{"\n"}{end}`)
+		}
+		Eventually(eventsOf(ctx, ns, "app")).Should(ContainSubstring("Created"))
+		Eventually(eventsOf(ctx, ns, "fake")).Should(ContainSubstring("Valid"))
+		before := versions()
+		for range 3 {
+			counts := synced()
+			for i := range counts {
+				Eventually(func() string { return synced()[i] }).ShouldNot(Equal(counts[i]))
+			}
+		}
+		Expect(versions()).To(Equal(before))
+	})
+})
+
 var _ = Describe("the status of an ExternalSecret", Label("refresh", "status"), func() {
 	It("has the fields, columns and selectors that its users know", func(ctx context.Context) {
 		ns := namespace(ctx, "refresh-status")
