@@ -93,6 +93,11 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	if out.change, err = apply.Diff(wish, w.target); err != nil {
 		return err
 	}
+	if out.change.Action == apply.Write {
+		if err := apply.Claim(ctx, c.Live, c.Client, es, w.target); err != nil {
+			return err
+		}
+	}
 	if err := apply.Do(ctx, c.Client, es, w.target, out.change); err != nil {
 		return err
 	}

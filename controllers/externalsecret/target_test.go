@@ -1,14 +1,17 @@
 package externalsecret_test
 
 import (
+	"context"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/pipeline/apply"
 	"github.com/sluice-operator/sluice/test/env/lab"
 	"github.com/sluice-operator/sluice/test/gen"
 )
@@ -241,6 +244,33 @@ var _ = Describe("A target", func() {
 		Expect(secret.Labels).To(Equal(map[string]string{"team": "a"}))
 		Expect(secret.Annotations).To(Equal(map[string]string{"note": "n"}))
 	})
+
+	DescribeTable("that the reference implementation has written loses what is not wanted any more",
+		func(policy esv1.ExternalSecretCreationPolicy, want map[string]string) {
+			w.Create(gen.Secret("app", map[string]string{"theirs": "x"}))
+			// It writes by updates, under the field manager that is used here for applies.
+			before := w.Secret("app")
+			before.Data["user"], before.Data["stale"] = []byte("old"), []byte("old")
+			before.Labels = map[string]string{esv1.LabelManaged: "true", "stale": "x", "team": "old"}
+			before.Annotations = map[string]string{esv1.AnnotationDataHash: "0123abcd"}
+			Expect(w.Client.Update(context.Background(), before, client.FieldOwner(apply.FieldManager("app")))).To(Succeed())
+			es := fromStore("app").Creation(policy).Label("team", "a").ExternalSecret
+			w.sync(es)
+			lab.ExpectReady(es, esv1.ReasonSecretSynced)
+			secret := w.ExpectSecret("app", want)
+			Expect(secret.Labels).To(And(HaveKeyWithValue("team", "a"), Not(HaveKey("stale"))))
+			for _, entry := range secret.ManagedFields {
+				Expect(entry.Manager == apply.FieldManager("app") && entry.Operation == metav1.ManagedFieldsOperationUpdate).To(BeFalse())
+			}
+			w.expectSettled(es)
+			lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.Data = es.Spec.Data[:1] })
+			w.reconcile(es)
+			Expect(w.Secret("app").Data).NotTo(HaveKey("password"))
+		},
+		Entry("Owner", esv1.CreateOwner, credentials),
+		Entry("Merge", esv1.CreateMerge, both),
+		Entry("CreateOrMerge", esv1.CreateOrMerge, both),
+	)
 
 	It("goes with its ExternalSecret by owner reference alone, and the reference implementation's finalizer is let go", func() {
 		es := fromStore("app").ExternalSecret

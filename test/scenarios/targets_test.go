@@ -373,7 +373,10 @@ var _ = Describe("the template of a target", Label("targets"), func() {
 			"account":   {"spec.target.template: type kubernetes.io/service-account-token is refused"},
 			"bootstrap": {"type bootstrap.kubernetes.io/token is refused"},
 			"bound":     {"annotation kubernetes.io/service-account.name is refused"},
-			"misplaced": {"spec.target.template.templateFrom[0]", `templateFrom target="spec" is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`},
+			"misplaced": {
+				"spec.target.template.templateFrom[0]",
+				`templateFrom target="spec" is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`,
+			},
 		} {
 			externalSecretOf(ctx, ns, name, esv1.ReasonSecretSyncedError, says...)
 		}

@@ -146,7 +146,7 @@ func TestRetryKeepsTheInterval(t *testing.T) {
 		wait, failing time.Duration
 		after         time.Duration
 	}{
-		{"what has failed for an interval is tried each interval, as if it had not failed", fault.NotFound, 10 * time.Second, 11 * time.Second, 10 * time.Second},
+		{"what has failed for an interval is tried each interval", fault.NotFound, 10 * time.Second, 11 * time.Second, 10 * time.Second},
 		{"also what is refused", fault.Denied, 10 * time.Second, time.Hour, 10 * time.Second},
 		{"and what does not answer", fault.Unavailable, 10 * time.Second, 10 * time.Second, 10 * time.Second},
 		{"before that it is tried sooner", fault.NotFound, 10 * time.Second, 9 * time.Second, 0},
