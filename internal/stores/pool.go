@@ -109,7 +109,7 @@ func (p *Pool) Open(ctx context.Context, namespace string, ref esv1.SecretStoreR
 }
 
 // OpenStore returns a Session with store itself, to check it. Its clients are opened anew, so that what they read from
-// elsewhere is read again, and its conditions are checked too. A store whose credentials are in the namespace of the object that uses it cannot be opened
+// elsewhere is read again, and its conditions are checked too. A store whose credentials are in the namespace of its users cannot be opened
 // like this: providers.ErrNeedsConsumer is in the error's chain then.
 func (p *Pool) OpenStore(ctx context.Context, store esv1.GenericStore) (*Session, error) {
 	if !p.Serves(store) {

@@ -35,11 +35,11 @@ func Observe(owner *esv1.ExternalSecret, target *corev1.Secret, hasher fingerpri
 	if target == nil {
 		return Observed{State: plan.TargetMissing}, nil
 	}
-	applied, err := ownership.Applied(target, FieldManager(owner.Name))
+	written, err := ownership.Written(target, FieldManager(owner.Name))
 	if err != nil {
 		return Observed{}, err
 	}
-	part := owned(owner, target, applied)
+	part := owned(owner, target, written)
 	recorded := splitStamp(target.Annotations[HashAnnotation(owner)])
 	o := Observed{State: plan.TargetDrifted, Delivered: recorded.keyID != "", Data: part.Data}
 	managed := target.Labels[esv1.LabelManaged] == esv1.LabelManagedValue
@@ -70,14 +70,14 @@ func Restore(w Wish, target *corev1.Secret) (Wish, bool, error) {
 }
 
 // owned returns the part of target that owner is answerable for, without the fingerprints themselves.
-func owned(owner *esv1.ExternalSecret, target *corev1.Secret, applied *fieldpath.Set) render.Desired {
+func owned(owner *esv1.ExternalSecret, target *corev1.Secret, written *fieldpath.Set) render.Desired {
 	part := render.Desired{
 		Data:        target.Data,
-		Labels:      subset(target.Labels, ownership.Keys(applied, "metadata", "labels")),
-		Annotations: subset(target.Annotations, ownership.Keys(applied, "metadata", "annotations")),
+		Labels:      subset(target.Labels, ownership.Keys(written, "metadata", "labels")),
+		Annotations: subset(target.Annotations, ownership.Keys(written, "metadata", "annotations")),
 	}
 	if !owns(owner.Spec.Target.CreationPolicyOrDefault()) {
-		part.Data = subset(target.Data, ownership.Keys(applied, "data"))
+		part.Data = subset(target.Data, ownership.Keys(written, "data"))
 	}
 	delete(part.Annotations, HashAnnotation(owner))
 	return part
