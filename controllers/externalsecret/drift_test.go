@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/controllers/externalsecret"
+	"github.com/sluice-operator/sluice/internal/fingerprint"
 	"github.com/sluice-operator/sluice/test/env/lab"
 	"github.com/sluice-operator/sluice/test/gen"
 )
@@ -138,6 +140,23 @@ var _ = Describe("A target that somebody changes", func() {
 		Entry("owner removed", func(s *corev1.Secret) { s.OwnerReferences = nil }),
 		Entry("key added", func(s *corev1.Secret) { s.Data["extra"] = []byte("x") }),
 	)
+
+	It("is taken as it is when the key of its fingerprints is lost, also where a template has used a generated value up", func() {
+		es := generated("app").Template("conn", "app:{{ .password }}").ExternalSecret
+		w.sync(es)
+		w.controller = w.newController(func(c *externalsecret.Config) { c.Hasher = fingerprint.New([]byte("another key")) })
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"conn": "app:pw-1"})
+		Expect(w.Generator.Minted()).To(Equal(1))
+		lab.ExpectReady(es, esv1.ReasonSecretSynced)
+		Expect(es.Status.Conditions[0].Message).To(Equal("secret synced"))
+		w.expectSettled(es)
+
+		By("being watched over again")
+		lab.Edit(w.Lab, w.Secret("app"), func(s *corev1.Secret) { s.Data["extra"] = []byte("x") })
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"conn": "app:pw-1"})
+	})
 
 	It("is repaired so while an edit of the template is held back", func() {
 		es := generated("app").Template("conn", "app:{{ .password }}").ExternalSecret

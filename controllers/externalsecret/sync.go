@@ -93,16 +93,21 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	if out.change, err = apply.Diff(wish, w.target); err != nil {
 		return err
 	}
-	if out.change.Action == apply.Write {
-		if err := apply.Claim(ctx, c.Live, c.Client, es, w.target); err != nil {
-			return err
-		}
-	}
-	if err := apply.Do(ctx, c.Client, es, w.target, out.change); err != nil {
+	if err := c.deliver(ctx, es, w, out.change); err != nil {
 		return err
 	}
 	out.orphans, err = apply.Orphans(ctx, c.Client, es)
 	return err
+}
+
+// deliver carries out a change of the target.
+func (c *Controller) deliver(ctx context.Context, es *esv1.ExternalSecret, w *observed, change apply.Change) error {
+	if change.Action == apply.Write {
+		if err := apply.Claim(ctx, c.Live, c.Client, es, w.target); err != nil {
+			return err
+		}
+	}
+	return apply.Do(ctx, c.Client, es, w.target, change)
 }
 
 // adopt returns the Secret as it is, with the metadata that the object asks for, when an object that is delivered only

@@ -273,13 +273,16 @@ var _ = Describe("A target", func() {
 	)
 
 	DescribeTable("that the reference implementation has written keeps its generated values",
-		func(policy esv1.ExternalSecretCreationPolicy, refresh esv1.ExternalSecretRefreshPolicy) {
+		func(policy esv1.ExternalSecretCreationPolicy, refresh esv1.ExternalSecretRefreshPolicy, template string) {
 			before := gen.Secret("app", map[string]string{"password": "old"})
 			before.Namespace = w.Namespace
 			before.Labels = map[string]string{esv1.LabelManaged: "true"}
 			before.Annotations = map[string]string{esv1.AnnotationDataHash: "0123abcd"}
 			Expect(w.Client.Create(context.Background(), before, client.FieldOwner(apply.FieldManager("app")))).To(Succeed())
 			es := generated("app").Creation(policy).Policy(refresh).ExternalSecret
+			if template != "" {
+				gen.ExternalSecret{ExternalSecret: es}.Template("password", template)
+			}
 			w.Create(es)
 			lab.EditStatus(w.Lab, es, func(es *esv1.ExternalSecret) {
 				es.Status.SyncedResourceVersion, es.Status.RefreshTime = "1-0123abcd", &metav1.Time{Time: w.Clock.Now()}
@@ -288,13 +291,15 @@ var _ = Describe("A target", func() {
 			w.ExpectSecret("app", map[string]string{"password": "old"})
 			Expect(w.Generator.Minted()).To(BeZero())
 			lab.ExpectReady(es, esv1.ReasonSecretSynced)
+			Expect(es.Status.Conditions[0].Message).To(Equal("secret synced"))
 			w.expectSettled(es)
 		},
-		Entry("Owner", esv1.CreateOwner, esv1.RefreshPeriodic),
-		Entry("Owner, once", esv1.CreateOwner, esv1.RefreshCreatedOnce),
-		Entry("Orphan", esv1.CreateOrphan, esv1.RefreshPeriodic),
-		Entry("Merge", esv1.CreateMerge, esv1.RefreshPeriodic),
-		Entry("CreateOrMerge, once", esv1.CreateOrMerge, esv1.RefreshCreatedOnce),
+		Entry("Owner", esv1.CreateOwner, esv1.RefreshPeriodic, ""),
+		Entry("Owner, once", esv1.CreateOwner, esv1.RefreshCreatedOnce, ""),
+		Entry("Owner, used up", esv1.CreateOwner, esv1.RefreshPeriodic, "app:{{ .password }}"),
+		Entry("Orphan", esv1.CreateOrphan, esv1.RefreshPeriodic, ""),
+		Entry("Merge", esv1.CreateMerge, esv1.RefreshPeriodic, ""),
+		Entry("CreateOrMerge, once", esv1.CreateOrMerge, esv1.RefreshCreatedOnce, ""),
 	)
 
 	It("goes with its ExternalSecret by owner reference alone, and the reference implementation's finalizer is let go", func() {
