@@ -41,6 +41,8 @@ type Deps struct {
 	Live   client.Reader
 	// Notices is a cache of the metadata of all Secrets and ConfigMaps.
 	Notices cache.Cache
+	// Namespaces says whether the labels of namespaces are watched, which takes a right in the whole cluster.
+	Namespaces bool
 	// Recorder returns an event recorder for the given source.
 	Recorder func(source string) events.EventRecorder
 	// Stores opens stores.
@@ -82,15 +84,15 @@ func All(d Deps) []Controller {
 	renderer := render.Renderer{Engine: d.Engine, Ignored: d.NeverCopied}
 	store := func(source string) secretstore.Config {
 		return secretstore.Config{
-			Client: d.Client, Stores: d.Stores, Interval: d.StoreInterval, Metrics: d.Metrics, Events: d.Recorder(source), Clock: d.Clock,
-			Options: options(d.Concurrency, lastRetryStores),
+			Client: d.Client, Notices: d.Notices, Stores: d.Stores, Interval: d.StoreInterval, Metrics: d.Metrics,
+			Events: d.Recorder(source), Clock: d.Clock, Options: options(d.Concurrency, lastRetryStores),
 		}
 	}
 	all := []Controller{
 		externalsecret.New(externalsecret.Config{
-			Client: d.Client, Live: d.Live, Notices: d.Notices, Stores: d.Stores, RequireReady: d.FloodGate, Generators: d.Generators,
-			GenericTargets: d.GenericTargets, Collector: fetch.Collector{Engine: d.Engine}, Renderer: renderer, Hasher: d.Hasher, Metrics: d.Metrics,
-			Events: d.Recorder("external-secrets"), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
+			Client: d.Client, Live: d.Live, Notices: d.Notices, Namespaces: d.Namespaces, Stores: d.Stores, RequireReady: d.FloodGate,
+			Generators: d.Generators, GenericTargets: d.GenericTargets, Collector: fetch.Collector{Engine: d.Engine}, Renderer: renderer,
+			Hasher: d.Hasher, Metrics: d.Metrics, Events: d.Recorder("external-secrets"), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
 		}),
 	}
 	if d.ClusterExternalSecrets {
@@ -104,6 +106,7 @@ func All(d Deps) []Controller {
 			Client:     d.Client,
 			Live:       d.Live,
 			Notices:    d.Notices,
+			Namespaces: d.Namespaces,
 			Stores:     d.Stores,
 			Generators: d.Generators,
 			Renderer:   renderer,

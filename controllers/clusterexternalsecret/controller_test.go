@@ -8,10 +8,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
 	"github.com/sluice-operator/sluice/test/env/lab"
 	"github.com/sluice-operator/sluice/test/gen"
 )
@@ -41,7 +41,7 @@ var _ = Describe("A ClusterExternalSecret", func() {
 	It("gives every namespace an ExternalSecret of its own, and says so", func() {
 		made.Label("team", "red").Spec.ExternalSecretMetadata.Annotations = map[string]string{"note": "made"}
 		w.Create(ces)
-		Expect(w.Reconcile(w.controller, ces)).To(Equal(ctrl.Result{RequeueAfter: time.Hour}))
+		Expect(w.Reconcile(w.controller, ces)).To(Equal(report.Later(time.Hour)))
 		for _, namespace := range []string{a, b} {
 			es := w.child(namespace, "app")
 			Expect(es.Spec).To(Equal(ces.Spec.ExternalSecretSpec))
@@ -213,7 +213,7 @@ var _ = Describe("A ClusterExternalSecret", func() {
 		other.Namespace = a
 		w.Create(other)
 		w.Create(ces)
-		Expect(w.Reconcile(w.controller, ces)).To(Equal(ctrl.Result{RequeueAfter: 5 * time.Minute}), "a change wakes it before that")
+		Expect(w.Reconcile(w.controller, ces)).To(Equal(report.Later(5*time.Minute)), "a change wakes it before that")
 		lab.ExpectNotReady(ces, esv1.ReasonNamespacesFailed, "one or more namespaces failed: "+a+": external secret already exists in namespace")
 		Expect(ces.Status.FailedNamespaces).To(HaveLen(1))
 		Expect(ces.Status.FailedNamespaces[0].Namespace).To(Equal(a))
@@ -232,7 +232,7 @@ var _ = Describe("A ClusterExternalSecret", func() {
 
 	It("does not take over what appears at the moment of writing", func() {
 		w.Create(ces)
-		other := gen.NewExternalSecret("app").Store("mine").ExternalSecret
+		other := gen.NewExternalSecret("app").Store("mine").Data("password", "db", "").ExternalSecret
 		other.Namespace = a
 		w.Refuse(func(verb string, _ client.Object) error {
 			if verb == lab.VerbApply && w.Gone(at(a, "app")) {
@@ -252,7 +252,7 @@ var _ = Describe("A ClusterExternalSecret", func() {
 	It("does not take over what replaces its own at the moment of writing", func() {
 		settle()
 		lab.Edit(w.Lab, at(a, "app"), func(es *esv1.ExternalSecret) { es.Spec.SecretStoreRef.Name = "another" })
-		other := gen.NewExternalSecret("app").Store("mine").ExternalSecret
+		other := gen.NewExternalSecret("app").Store("mine").Data("password", "db", "").ExternalSecret
 		other.Namespace = a
 		w.Refuse(func(verb string, _ client.Object) error {
 			if verb == lab.VerbApply && other.UID == "" {
@@ -324,7 +324,7 @@ var _ = Describe("A ClusterExternalSecret", func() {
 		func(written, want time.Duration) {
 			made.Every(written)
 			w.Create(ces)
-			Expect(w.Reconcile(w.controller, ces)).To(Equal(ctrl.Result{RequeueAfter: want}))
+			Expect(w.Reconcile(w.controller, ces)).To(Equal(report.Later(want)))
 		},
 		Entry("as it is written", time.Minute, time.Minute),
 		Entry("never", time.Duration(0), time.Duration(0)),

@@ -30,7 +30,8 @@ var _ = Describe("A ClusterExternalSecret that comes from the reference implemen
 	BeforeEach(func() {
 		w = newWorld()
 		a = w.namespace("a", mark+w.Namespace, mark+w.Namespace+"-other", others)
-		made = gen.NewClusterExternalSecret(w.Namespace, gen.NewExternalSecret("").Store("store")).Labelled("group", w.Namespace).Label("team", "red")
+		made = gen.NewClusterExternalSecret(w.Namespace, gen.NewExternalSecret("").Store("store").Data("password", "db", "")).
+			Labelled("group", w.Namespace).Label("team", "red")
 		ces = made.ClusterExternalSecret
 		ces.Finalizers = []string{cleanup, others}
 	})
@@ -143,7 +144,7 @@ var _ = Describe("A ClusterExternalSecret that comes from the reference implemen
 		})
 		w.Reconcile(w.controller, ces)
 		Expect(w.child(a, ces.Name).Labels).To(BeEmpty())
-		Expect(w.child(a, ces.Name).Spec).To(BeZero())
+		Expect(w.child(a, ces.Name).Spec.SecretStoreRef).To(BeZero())
 		w.Quietly(func() { w.Reconcile(w.controller, ces) })
 	})
 

@@ -47,16 +47,16 @@ func (c *Controller) report(
 	}
 	ces.Status.ObservedGeneration = ces.Generation
 	if report.Ready(&ces.Status.Conditions, c.Clock.Now(), ces.Generation, state, reason, message) {
-		c.Events.Eventf(ces, nil, kind, reason, "Provision", "%s", report.Note(message))
+		c.Events.Eventf(ces, nil, kind, reason, "Provision", "%s", message)
 	}
 	c.Metrics.Condition(metrics.ClusterExternalSecret, "", ces.Name, esv1.ConditionReady, state)
 	if statusErr := report.Status(ctx, c.Client, before, ces); statusErr != nil {
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
 	}
 	if err != nil {
-		return report.Retry(ctx, err, ces.Spec.RefreshTimeOrDefault())
+		return report.Retry(ctx, err, ces.Spec.RefreshTimeOrDefault(), report.Failing(ces.Status.Conditions, c.Clock.Now()))
 	}
-	return ctrl.Result{RequeueAfter: ces.Spec.RefreshTimeOrDefault()}, nil
+	return report.Later(ces.Spec.RefreshTimeOrDefault()), nil
 }
 
 // success says what there is.

@@ -33,6 +33,8 @@ type Config struct {
 	Live client.Reader
 	// Notices is a cache of the metadata of all Secrets and ConfigMaps.
 	Notices cache.Cache
+	// Namespaces says whether the labels of namespaces are watched.
+	Namespaces bool
 	// Stores opens stores.
 	Stores *stores.Pool
 	// GenericTargets allows targets of other kinds than Secret.
@@ -85,7 +87,9 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		For(&esv1.ExternalSecret{}, wakeup.OwnChanges()).
 		Watches(&corev1.Secret{}, wakeup.Handler(c.Client, wakeup.KindSecret, &esv1.ExternalSecretList{}))
 	var err error
-	c.running, err = wakeup.Watch(b, c.Client, &esv1.ExternalSecretList{}, c.Generators.Generators, c.Notices).Build(c)
+	c.running, err = wakeup.Watch(b, &esv1.ExternalSecretList{}, wakeup.Sources{
+		Reader: c.Client, Notices: c.Notices, Generators: c.Generators.Generators, Namespaces: c.Namespaces,
+	}).Build(c)
 	return err
 }
 

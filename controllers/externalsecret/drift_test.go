@@ -9,6 +9,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/controllers/externalsecret"
+	"github.com/sluice-operator/sluice/internal/fingerprint"
 	"github.com/sluice-operator/sluice/test/env/lab"
 	"github.com/sluice-operator/sluice/test/gen"
 )
@@ -94,6 +96,76 @@ var _ = Describe("A target that somebody changes", func() {
 		lab.Edit(w.Lab, w.Secret("app"), func(s *corev1.Secret) { s.Data["password"] = []byte("mine") })
 		w.reconcile(es)
 		w.ExpectSecret("app", map[string]string{"theirs": "x", "more": "y", "user": "admin", "password": "s3cret"})
+		w.expectSettled(es)
+	})
+
+	It("keeps the edit where a template has used a generated value up, and the status says so", func() {
+		es := generated("app").Template("conn", "app:{{ .password }}").ExternalSecret
+		es.Spec.Target.Template.Metadata.Labels = map[string]string{"team": "a"}
+		w.sync(es)
+		lab.Edit(w.Lab, w.Secret("app"), func(s *corev1.Secret) { s.Data["conn"] = []byte("mine") })
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"conn": "mine"})
+		Expect(w.Generator.Minted()).To(Equal(1))
+		lab.ExpectReady(es, esv1.ReasonSecretSynced, `secret "app" was changed by somebody else`, esv1.AnnotationForceSync)
+		w.expectSettled(es)
+		w.Annotate(es, esv1.AnnotationForceSync, "1")
+		w.reconcile(es)
+		secret := w.ExpectSecret("app", map[string]string{"conn": "app:pw-2"})
+		Expect(secret.Labels).To(And(HaveKeyWithValue("team", "a"), HaveKeyWithValue(esv1.LabelManaged, "true")))
+	})
+
+	DescribeTable("only around what a template has made of a generated value, is repaired without a new one",
+		func(damage func(*corev1.Secret)) {
+			es := generated("app").Template("conn", "app:{{ .password }}").ExternalSecret
+			es.Spec.Target.Template.Metadata.Labels = map[string]string{"team": "a"}
+			w.sync(es)
+			w.Events()
+			lab.Edit(w.Lab, w.Secret("app"), damage)
+			w.reconcile(es)
+			secret := w.ExpectSecret("app", map[string]string{"conn": "app:pw-1"})
+			Expect(secret.Labels).To(And(HaveKeyWithValue("team", "a"), HaveKeyWithValue(esv1.LabelManaged, "true")))
+			Expect(metav1.IsControlledBy(secret, es)).To(BeTrue())
+			Expect(w.Generator.Minted()).To(Equal(1))
+			lab.ExpectReady(es, esv1.ReasonSecretSynced)
+			Expect(es.Status.Conditions[0].Message).To(Equal("secret synced"))
+			w.ExpectEvent("Normal Updated")
+			w.expectSettled(es)
+			w.restart()
+			w.expectSettled(es)
+		},
+		Entry("label removed", func(s *corev1.Secret) { delete(s.Labels, "team") }),
+		Entry("label edited", func(s *corev1.Secret) { s.Labels["team"] = "b" }),
+		Entry("mark removed", func(s *corev1.Secret) { delete(s.Labels, esv1.LabelManaged) }),
+		Entry("owner removed", func(s *corev1.Secret) { s.OwnerReferences = nil }),
+		Entry("key added", func(s *corev1.Secret) { s.Data["extra"] = []byte("x") }),
+	)
+
+	It("is taken as it is when the key of its fingerprints is lost, also where a template has used a generated value up", func() {
+		es := generated("app").Template("conn", "app:{{ .password }}").ExternalSecret
+		w.sync(es)
+		w.controller = w.newController(func(c *externalsecret.Config) { c.Hasher = fingerprint.New([]byte("another key")) })
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"conn": "app:pw-1"})
+		Expect(w.Generator.Minted()).To(Equal(1))
+		lab.ExpectReady(es, esv1.ReasonSecretSynced)
+		Expect(es.Status.Conditions[0].Message).To(Equal("secret synced"))
+		w.expectSettled(es)
+
+		By("being watched over again")
+		lab.Edit(w.Lab, w.Secret("app"), func(s *corev1.Secret) { s.Data["extra"] = []byte("x") })
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"conn": "app:pw-1"})
+	})
+
+	It("is repaired so while an edit of the template is held back", func() {
+		es := generated("app").Template("conn", "app:{{ .password }}").ExternalSecret
+		w.sync(es)
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.Target.Template.Data["conn"] = "db:{{ .password }}" })
+		lab.Edit(w.Lab, w.Secret("app"), func(s *corev1.Secret) { s.Data["extra"] = []byte("x") })
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"conn": "app:pw-1"})
+		lab.ExpectReady(es, esv1.ReasonSecretSynced, "generation 2 is not applied, generation 1 was synced")
 		w.expectSettled(es)
 	})
 })

@@ -167,6 +167,31 @@ func (c *Controller) hold(ctx context.Context, es *esv1.ExternalSecret, before p
 	return nil
 }
 
+// mend repairs a target that still has the data that was delivered, and of which others have changed only what stands around
+// it: that takes no new value. Where nobody can tell what was delivered, the data is taken as it is.
+func (c *Controller) mend(ctx context.Context, es *esv1.ExternalSecret, w *observed, out *outcome) error {
+	unknown := w.State == plan.TargetUnknown && w.applied(es)
+	if w.target == nil || !adoptable(&es.Spec.Target) || (out.decision.Reason != plan.ReasonTargetDrifted && !unknown) {
+		return nil
+	}
+	desired, err := c.bare(es, w, w.Data)
+	if err != nil {
+		return nil //nolint:nilerr // the metadata is made from values too: nothing can be made again without a new one
+	}
+	wish := apply.Wish{Owner: es, Hasher: c.Hasher, Desired: desired}
+	if !unknown {
+		var whole bool
+		if wish, whole, err = apply.Restore(wish, w.target); err != nil || !whole {
+			return err
+		}
+	}
+	if out.change, err = apply.Diff(wish, w.target); err != nil {
+		return err
+	}
+	w.State, out.facts.Target = plan.TargetIntact, plan.TargetIntact
+	return c.deliver(ctx, es, w, out.change)
+}
+
 func hasAll(data map[string][]byte, keys []string) bool {
 	for _, key := range keys {
 		if _, ok := data[key]; !ok {

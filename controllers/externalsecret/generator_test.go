@@ -270,28 +270,6 @@ var _ = Describe("A generated value", func() {
 		w.ExpectSecret("app", map[string]string{"password": "pw-1", "conn": "db:pw-1"})
 	})
 
-	DescribeTable("that a template has used up stays when the target is damaged, and the status says so",
-		func(damage func(*corev1.Secret), want map[string]string) {
-			es := generated("app").Template("conn", "app:{{ .password }}").ExternalSecret
-			es.Spec.Target.Template.Metadata.Labels = map[string]string{"team": "a"}
-			w.sync(es)
-			lab.Edit(w.Lab, w.Secret("app"), damage)
-			w.reconcile(es)
-			w.ExpectSecret("app", want)
-			Expect(w.Generator.Minted()).To(Equal(1))
-			lab.ExpectReady(es, esv1.ReasonSecretSynced, `secret "app" was changed by somebody else`, esv1.AnnotationForceSync)
-			w.expectSettled(es)
-			w.Annotate(es, esv1.AnnotationForceSync, "1")
-			w.reconcile(es)
-			secret := w.ExpectSecret("app", map[string]string{"conn": "app:pw-2"})
-			Expect(secret.Labels).To(And(HaveKeyWithValue("team", "a"), HaveKeyWithValue(esv1.LabelManaged, "true")))
-		},
-		Entry("label removed", func(s *corev1.Secret) { delete(s.Labels, "team") }, map[string]string{"conn": "app:pw-1"}),
-		Entry("mark removed", func(s *corev1.Secret) { delete(s.Labels, esv1.LabelManaged) }, map[string]string{"conn": "app:pw-1"}),
-		Entry("key added", func(s *corev1.Secret) { s.Data["extra"] = []byte("x") }, map[string]string{"conn": "app:pw-1", "extra": "x"}),
-		Entry("value edited", func(s *corev1.Secret) { s.Data["conn"] = []byte("mine") }, map[string]string{"conn": "mine"}),
-	)
-
 	DescribeTable("that a rewrite has renamed is found again",
 		func(rewrite esv1.ExternalSecretRewrite, key string) {
 			es := gen.NewExternalSecret("app").Generate(genv1alpha1.KindFake, "g", rewrite).ExternalSecret

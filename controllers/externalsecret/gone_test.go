@@ -41,6 +41,19 @@ var _ = Describe("When sources are gone", func() {
 		w.ExpectSecret("app", renewed)
 	})
 
+	It("they are looked for each interval once that has passed, and sooner before", func() {
+		es := fromStore("app").Every(10 * time.Second).ExternalSecret
+		w.Memory("main").Remove("db")
+		w.Create(es)
+		_, err := w.Try(w.controller, es)
+		Expect(err).To(HaveOccurred(), "the queue waits a moment, and ever longer")
+		w.Clock.Step(11 * time.Second)
+		result, err := w.Try(w.controller, es)
+		Expect(err).NotTo(HaveOccurred())
+		Expect(result.RequeueAfter).To(Equal(10 * time.Second))
+		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, "db")
+	})
+
 	It("names the property that is missing", func() {
 		es := gen.NewExternalSecret("app").Store("main").Data("token", "db", "token").ExternalSecret
 		w.Create(es)
@@ -94,15 +107,8 @@ var _ = Describe("When sources are gone", func() {
 		es := fromStore("app").Deletion(esv1.DeleteDelete).ExternalSecret
 		w.sync(es)
 		w.ExpectSecret("app", map[string]string{"theirs": "x"})
+		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, `secret "app" is not deleted although all its sources are gone`)
 		w.expectSettled(es)
-	})
-
-	It("Delete is refused where the object does not own its target", func() {
-		w.Create(gen.Secret("app", map[string]string{"theirs": "x"}))
-		es := fromStore("app").Creation(esv1.CreateMerge).Deletion(esv1.DeleteDelete).ExternalSecret
-		w.sync(es)
-		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, "deletionPolicy=Delete must not be used")
-		w.ExpectSecret("app", map[string]string{"theirs": "x"})
 	})
 
 	It("Merge takes their keys out of the target and keeps it", func() {

@@ -2,6 +2,7 @@ package externalsecret
 
 import (
 	"context"
+	"slices"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -56,9 +57,14 @@ func (w *observed) complete(es *esv1.ExternalSecret, d plan.Decision) bool {
 	if w.State != plan.TargetIntact || es.Spec.Target.Template == nil {
 		return false
 	}
-	same := w.fresh || plan.SyncedGeneration(w.facts.SyncedVersion) == es.Generation
-	touched := w.fresh || (d.Reason == plan.ReasonObjectChanged && w.facts.Inputs == w.facts.SyncedInputs)
-	return same && (touched || onlyGenerated(&es.Spec))
+	about := slices.Contains([]plan.Reason{plan.ReasonObjectChanged, plan.ReasonTargetDrifted, plan.ReasonTargetUnknown}, d.Reason)
+	touched := w.fresh || (about && w.facts.Inputs == w.facts.SyncedInputs)
+	return w.applied(es) && (touched || onlyGenerated(&es.Spec))
+}
+
+// applied says whether the spec is the one that the target was made from, as far as anybody knows.
+func (w *observed) applied(es *esv1.ExternalSecret) bool {
+	return w.fresh || plan.SyncedGeneration(w.facts.SyncedVersion) == es.Generation
 }
 
 func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (observed, error) {

@@ -26,6 +26,7 @@ var _ = Describe("A refresh", func() {
 		w.Create(es)
 		result := w.Reconcile(w.controller, es)
 		Expect(result.RequeueAfter).To(And(BeNumerically(">=", time.Hour), BeNumerically("<=", time.Hour+3*time.Minute)))
+		Expect(result.Priority).To(HaveValue(BeNumerically("<", 0)), "what is new goes before a periodic refresh")
 
 		lab.ExpectReady(es, esv1.ReasonSecretSynced, "secret synced")
 		Expect(es.Status.RefreshTime.Time).To(BeTemporally("==", w.Clock.Now()))

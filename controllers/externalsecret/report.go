@@ -56,9 +56,9 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
 	}
 	if err != nil {
-		return report.Retry(ctx, err, es.Spec.RefreshIntervalOrDefault())
+		return report.Retry(ctx, err, es.Spec.RefreshIntervalOrDefault(), report.Failing(es.Status.Conditions, c.Clock.Now()))
 	}
-	return ctrl.Result{RequeueAfter: out.next()}, nil
+	return report.Later(out.next()), nil
 }
 
 // success returns the reason and message of a sync without an error.
@@ -145,9 +145,11 @@ func (c *Controller) record(before, es *esv1.ExternalSecret, out outcome) {
 	}
 	es.Status.SyncedResourceVersion = out.facts.Version
 	es.Status.SyncedInputs = out.facts.Inputs
-	es.Status.Binding.Name = es.TargetName()
-	es.Status.Manifest = es.Spec.Target.Manifest
-	quiet := out.change.Action == apply.Keep && equality.Semantic.DeepEqual(before.Status, es.Status)
+	if out.change.Action != apply.Wait && es.Spec.Target.CreationPolicyOrDefault() != esv1.CreateNone {
+		es.Status.Binding.Name, es.Status.Manifest = es.TargetName(), es.Spec.Target.Manifest
+	}
+	idle := out.change.Action == apply.Keep || out.change.Action == apply.Wait
+	quiet := idle && equality.Semantic.DeepEqual(before.Status, es.Status)
 	es.Status.RefreshTime = report.Stamp(es.Status.RefreshTime, now, quiet)
 }
 

@@ -130,7 +130,6 @@ var _ = Describe("An ExternalSecret", func() {
 			w.expectSettled(es)
 			w.ExpectNoSecret("app")
 		},
-		Entry("no sources", func(es *esv1.ExternalSecret) { es.Spec.Data = nil }, "either data or dataFrom should be specified"),
 		Entry("one key twice", func(es *esv1.ExternalSecret) { es.Spec.Data[1].SecretKey = "user" }, "duplicate secretKey found: user"),
 		Entry("a template that does not parse", func(es *esv1.ExternalSecret) {
 			gen.ExternalSecret{ExternalSecret: es}.Template("conn", "{{ .user")

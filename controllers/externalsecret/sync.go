@@ -65,8 +65,8 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	}
 	err = c.refresh(ctx, es, &w, &out)
 	if errors.Is(err, errHeld) {
-		out.held = !w.complete(es, out.decision)
-		return out, nil
+		err = c.mend(ctx, es, &w, &out)
+		out.held = err == nil && !w.complete(es, out.decision)
 	}
 	return out, err
 }
@@ -95,11 +95,21 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	if out.change, err = apply.Diff(wish, w.target); err != nil {
 		return err
 	}
-	if err := apply.Do(ctx, c.Client, es, w.target, out.change); err != nil {
+	if err := c.deliver(ctx, es, w, out.change); err != nil {
 		return err
 	}
 	out.orphans, err = c.retire(ctx, es)
 	return err
+}
+
+// deliver carries out a change of the target.
+func (c *Controller) deliver(ctx context.Context, es *esv1.ExternalSecret, w *observed, change apply.Change) error {
+	if change.Action == apply.Write {
+		if err := apply.Claim(ctx, c.Live, c.Client, es, w.target); err != nil {
+			return err
+		}
+	}
+	return apply.Do(ctx, c.Client, es, w.target, change)
 }
 
 // adopt returns the target as it is, with the metadata that the object asks for, when an object that is delivered only
@@ -117,14 +127,11 @@ func (c *Controller) adopt(ctx context.Context, es *esv1.ExternalSecret, w *obse
 			return nil, err
 		}
 	}
-	desired, err := c.bare(es, data)
+	desired, err := c.bare(es, w, data)
 	if err != nil {
 		// The metadata is made from values that only the sources have: they are read after all, and what the target
 		// has is kept then.
 		return nil, nil //nolint:nilerr,nilnil // see above
-	}
-	if text, ok := w.target.GetAnnotations()[apply.GeneratedAnnotation(es)]; ok {
-		desired.Annotations[apply.GeneratedAnnotation(es)] = text
 	}
 	return &desired, nil
 }
@@ -134,14 +141,19 @@ func adoptable(target *esv1.ExternalSecretTarget) bool {
 	return target.CreationPolicyOrDefault() != esv1.CreateNone && !render.HasPaths(target.Template)
 }
 
-// bare returns a target of the given data with the metadata that es asks for; no template touches the data.
-func (c *Controller) bare(es *esv1.ExternalSecret, data map[string][]byte) (render.Desired, error) {
+// bare returns a target of the given data with the metadata that es asks for, and what the target remembers of generated
+// values; no template touches the data.
+func (c *Controller) bare(es *esv1.ExternalSecret, w *observed, data map[string][]byte) (render.Desired, error) {
 	in := render.Input{Path: templatePath, Values: data, Labels: es.Labels, Annotations: es.Annotations}
 	if t := es.Spec.Target.Template; t != nil {
 		in.Template = t.DeepCopy()
 		in.Template.Data, in.Template.TemplateFrom = nil, nil
 	}
-	return c.shape(es, in)
+	desired, err := c.shape(es, in)
+	if text, ok := w.target.GetAnnotations()[apply.GeneratedAnnotation(es)]; ok && err == nil {
+		desired.Annotations[apply.GeneratedAnnotation(es)] = text
+	}
+	return desired, err
 }
 
 // shape renders the target, of whatever kind it is.

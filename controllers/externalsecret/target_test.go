@@ -1,14 +1,17 @@
 package externalsecret_test
 
 import (
+	"context"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/pipeline/apply"
 	"github.com/sluice-operator/sluice/test/env/lab"
 	"github.com/sluice-operator/sluice/test/gen"
 )
@@ -44,7 +47,9 @@ var _ = Describe("A target", func() {
 			lab.ExpectReady(es, reason)
 			if policy == esv1.CreateMerge || policy == esv1.CreateNone {
 				w.ExpectNoSecret("app")
+				Expect(es.Status.Binding.Name).To(BeEmpty(), "there is nothing to bind to")
 			} else {
+				Expect(es.Status.Binding.Name).To(Equal("app"))
 				Expect(metav1.IsControlledBy(w.ExpectSecret("app", credentials), es)).To(Equal(owned))
 			}
 			w.expectSettled(es)
@@ -64,6 +69,16 @@ var _ = Describe("A target", func() {
 		w.reconcile(es)
 		w.ExpectSecret("app", map[string]string{"user": "admin", "password": "s3cret", "theirs": "x"})
 		lab.ExpectReady(es, esv1.ReasonSecretSynced)
+	})
+
+	It("that Merge waits for is looked for at each interval, without a write for each", func() {
+		es := fromStore("app").Creation(esv1.CreateMerge).Every(10 * time.Second).ExternalSecret
+		w.sync(es)
+		w.Clock.Step(11 * time.Second)
+		w.expectSettled(es)
+		w.Clock.Step(time.Minute)
+		w.reconcile(es)
+		Expect(es.Status.RefreshTime.Time).To(BeTemporally("==", w.Clock.Now()))
 	})
 
 	It("loses under Merge the keys that are not wanted any more, and no others", func() {
@@ -229,6 +244,63 @@ var _ = Describe("A target", func() {
 		Expect(secret.Labels).To(Equal(map[string]string{"team": "a"}))
 		Expect(secret.Annotations).To(Equal(map[string]string{"note": "n"}))
 	})
+
+	DescribeTable("that the reference implementation has written loses what is not wanted any more",
+		func(policy esv1.ExternalSecretCreationPolicy, want map[string]string) {
+			w.Create(gen.Secret("app", map[string]string{"theirs": "x"}))
+			// It writes by updates, under the field manager that is used here for applies.
+			before := w.Secret("app")
+			before.Data["user"], before.Data["stale"] = []byte("old"), []byte("old")
+			before.Labels = map[string]string{esv1.LabelManaged: "true", "stale": "x", "team": "old"}
+			before.Annotations = map[string]string{esv1.AnnotationDataHash: "0123abcd"}
+			Expect(w.Client.Update(context.Background(), before, client.FieldOwner(apply.FieldManager("app")))).To(Succeed())
+			es := fromStore("app").Creation(policy).Label("team", "a").ExternalSecret
+			w.sync(es)
+			lab.ExpectReady(es, esv1.ReasonSecretSynced)
+			secret := w.ExpectSecret("app", want)
+			Expect(secret.Labels).To(And(HaveKeyWithValue("team", "a"), Not(HaveKey("stale"))))
+			for _, entry := range secret.ManagedFields {
+				Expect(entry.Manager == apply.FieldManager("app") && entry.Operation == metav1.ManagedFieldsOperationUpdate).To(BeFalse())
+			}
+			w.expectSettled(es)
+			lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.Data = es.Spec.Data[:1] })
+			w.reconcile(es)
+			Expect(w.Secret("app").Data).NotTo(HaveKey("password"))
+		},
+		Entry("Owner", esv1.CreateOwner, credentials),
+		Entry("Merge", esv1.CreateMerge, both),
+		Entry("CreateOrMerge", esv1.CreateOrMerge, both),
+	)
+
+	DescribeTable("that the reference implementation has written keeps its generated values",
+		func(policy esv1.ExternalSecretCreationPolicy, refresh esv1.ExternalSecretRefreshPolicy, template string) {
+			before := gen.Secret("app", map[string]string{"password": "old"})
+			before.Namespace = w.Namespace
+			before.Labels = map[string]string{esv1.LabelManaged: "true"}
+			before.Annotations = map[string]string{esv1.AnnotationDataHash: "0123abcd"}
+			Expect(w.Client.Create(context.Background(), before, client.FieldOwner(apply.FieldManager("app")))).To(Succeed())
+			es := generated("app").Creation(policy).Policy(refresh).ExternalSecret
+			if template != "" {
+				gen.ExternalSecret{ExternalSecret: es}.Template("password", template)
+			}
+			w.Create(es)
+			lab.EditStatus(w.Lab, es, func(es *esv1.ExternalSecret) {
+				es.Status.SyncedResourceVersion, es.Status.RefreshTime = "1-0123abcd", &metav1.Time{Time: w.Clock.Now()}
+			})
+			w.reconcile(es)
+			w.ExpectSecret("app", map[string]string{"password": "old"})
+			Expect(w.Generator.Minted()).To(BeZero())
+			lab.ExpectReady(es, esv1.ReasonSecretSynced)
+			Expect(es.Status.Conditions[0].Message).To(Equal("secret synced"))
+			w.expectSettled(es)
+		},
+		Entry("Owner", esv1.CreateOwner, esv1.RefreshPeriodic, ""),
+		Entry("Owner, once", esv1.CreateOwner, esv1.RefreshCreatedOnce, ""),
+		Entry("Owner, used up", esv1.CreateOwner, esv1.RefreshPeriodic, "app:{{ .password }}"),
+		Entry("Orphan", esv1.CreateOrphan, esv1.RefreshPeriodic, ""),
+		Entry("Merge", esv1.CreateMerge, esv1.RefreshPeriodic, ""),
+		Entry("CreateOrMerge, once", esv1.CreateOrMerge, esv1.RefreshCreatedOnce, ""),
+	)
 
 	It("goes with its ExternalSecret by owner reference alone, and the reference implementation's finalizer is let go", func() {
 		es := fromStore("app").ExternalSecret

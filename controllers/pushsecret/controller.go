@@ -30,6 +30,8 @@ type Config struct {
 	Live client.Reader
 	// Notices is a cache of the metadata of all Secrets and ConfigMaps.
 	Notices cache.Cache
+	// Namespaces says whether the labels of namespaces are watched.
+	Namespaces bool
 	// Stores opens stores.
 	Stores *stores.Pool
 	// Generators finds and runs generators.
@@ -70,7 +72,9 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		Named(c.Name()).
 		WithOptions(c.Options).
 		For(&esv1alpha1.PushSecret{}, wakeup.OwnChanges())
-	return wakeup.Watch(b, c.Client, &esv1alpha1.PushSecretList{}, c.Generators.Generators, c.Notices).Complete(c)
+	return wakeup.Watch(b, &esv1alpha1.PushSecretList{}, wakeup.Sources{
+		Reader: c.Client, Notices: c.Notices, Generators: c.Generators.Generators, Namespaces: c.Namespaces,
+	}).Complete(c)
 }
 
 // Reconcile pushes one PushSecret and says in its status how that went.

@@ -49,10 +49,10 @@ func (c *Controller) report(ctx context.Context, before, ps *esv1alpha1.PushSecr
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
 	}
 	if err != nil {
-		return report.Retry(ctx, err, ps.Spec.RefreshIntervalOrDefault())
+		return report.Retry(ctx, err, ps.Spec.RefreshIntervalOrDefault(), report.Failing(ps.Status.Conditions, c.Clock.Now()))
 	}
 	c.rounds.end(client.ObjectKeyFromObject(ps))
-	return ctrl.Result{RequeueAfter: out.next()}, nil
+	return report.Later(out.next()), nil
 }
 
 func verdict(ps *esv1alpha1.PushSecret, out outcome, err error) (status metav1.ConditionStatus, reason, message string) {

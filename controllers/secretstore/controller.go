@@ -14,8 +14,10 @@ import (
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -24,6 +26,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
 	"github.com/sluice-operator/sluice/internal/stores"
+	"github.com/sluice-operator/sluice/internal/wakeup"
 	"github.com/sluice-operator/sluice/providers"
 )
 
@@ -31,6 +34,8 @@ import (
 type Config struct {
 	// Client reads stores from a cache and writes their status.
 	Client client.Client
+	// Notices is a cache of the metadata of all Secrets and ConfigMaps.
+	Notices cache.Cache
 	// Stores opens stores.
 	Stores *stores.Pool
 	// Interval is the time between two checks of a store that names none.
@@ -57,11 +62,18 @@ type Controller struct {
 	name   string
 	metric metrics.Kind
 	empty  func() store
+	list   client.ObjectList
 }
 
 // NewNamespaced returns the controller of SecretStores.
 func NewNamespaced(config Config) *Controller {
-	return &Controller{Config: config, name: "secretstore", metric: metrics.SecretStore, empty: func() store { return &esv1.SecretStore{} }}
+	return &Controller{
+		Config: config,
+		name:   "secretstore",
+		metric: metrics.SecretStore,
+		empty:  func() store { return &esv1.SecretStore{} },
+		list:   &esv1.SecretStoreList{},
+	}
 }
 
 // NewCluster returns the controller of ClusterSecretStores.
@@ -71,22 +83,24 @@ func NewCluster(config Config) *Controller {
 		name:   "clustersecretstore",
 		metric: metrics.ClusterSecretStore,
 		empty:  func() store { return &esv1.ClusterSecretStore{} },
+		list:   &esv1.ClusterSecretStoreList{},
 	}
 }
 
 // Name implements controllers.Controller.
 func (c *Controller) Name() string { return c.name }
 
-// Register adds the controller to mgr.
+// Register adds the controller to mgr, with watches of what stores take their credentials from. Stores must be indexed by
+// wakeup.IndexStores.
 func (c *Controller) Register(_ context.Context, mgr manager.Manager) error {
-	return ctrl.NewControllerManagedBy(mgr).
+	b := ctrl.NewControllerManagedBy(mgr).
 		Named(c.name).
 		WithOptions(c.Options).
 		For(
 			c.empty(),
 			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})),
-		).
-		Complete(c)
+		)
+	return wakeup.WatchCore(b, c.list, wakeup.Sources{Reader: c.Client, Notices: c.Notices}).Complete(c)
 }
 
 // Reconcile checks one store.
@@ -101,9 +115,13 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
 	before, ok := object.DeepCopyObject().(store)
-	if !ok || !object.GetDeletionTimestamp().IsZero() || !c.Stores.Serves(object) {
+	if !ok || !c.Stores.Serves(object) {
 		return ctrl.Result{}, nil
 	}
+	if !object.GetDeletionTimestamp().IsZero() {
+		return ctrl.Result{}, c.release(ctx, before, object)
+	}
+	object.StoreStatus().Capabilities = c.Stores.Capabilities(object)
 	interval, err := refreshInterval(object.StoreSpec().RefreshInterval, c.Interval)
 	if err == nil {
 		err = c.check(ctx, object)
@@ -114,11 +132,22 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	}
 	c.Metrics.Reconciled(c.metric, req.Namespace, req.Name, c.Clock.Since(started))
 	if err != nil {
-		// What a store refers to is not watched, and neither are its rights: a store that is not ready is tried again
-		// at growing distances, whatever the cause.
+		// The rights of a store are not watched, and neither is its system: one that is not ready is tried again at growing
+		// distances, whatever the cause.
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: interval}, nil
+	return report.Later(interval), nil
+}
+
+// finalizerOfReference is what the reference implementation sets on a store while a PushSecret with deletionPolicy Delete uses
+// it. Nothing waits for it here; a store that comes from there must still be let go.
+const finalizerOfReference = "secretstore.externalsecrets.io/finalizer"
+
+func (c *Controller) release(ctx context.Context, before, object store) error {
+	if !controllerutil.RemoveFinalizer(object, finalizerOfReference) {
+		return nil
+	}
+	return client.IgnoreNotFound(c.Client.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
 }
 
 // check opens the store and asks it whether it can be used. A store with credentials in the namespace of its users
@@ -131,7 +160,6 @@ func (c *Controller) check(ctx context.Context, object store) error {
 		}
 		return fault.In(err, "unable to create client")
 	}
-	object.StoreStatus().Capabilities = session.Capabilities()
 	if err := session.Check(ctx); err != nil && !errors.Is(err, providers.ErrNeedsConsumer) {
 		return fault.In(err, "unable to validate store")
 	}

@@ -5,13 +5,14 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
-	ctrl "sigs.k8s.io/controller-runtime"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 	"github.com/sluice-operator/sluice/controllers/secretstore"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
 	"github.com/sluice-operator/sluice/providers"
 	"github.com/sluice-operator/sluice/providers/providertest"
 	"github.com/sluice-operator/sluice/test/env/lab"
@@ -32,7 +33,7 @@ var _ = Describe("A SecretStore", func() {
 
 	It("is Valid, says what it can do, and is looked at again after the default interval", func() {
 		l.Create(store)
-		Expect(l.Reconcile(controller, store)).To(Equal(ctrl.Result{RequeueAfter: lab.StoreInterval}))
+		Expect(l.Reconcile(controller, store)).To(Equal(report.Later(lab.StoreInterval)))
 		lab.ExpectReady(store, esv1.ReasonStoreValid, "store validated")
 		Expect(store.Status.Capabilities).To(Equal(esv1.CapabilityReadWrite))
 		l.ExpectEvent("Normal Valid", "store validated")
@@ -72,6 +73,16 @@ var _ = Describe("A SecretStore", func() {
 		_, err := l.Try(controller, store)
 		Expect(err).To(HaveOccurred())
 		lab.ExpectNotReady(store, esv1.ReasonInvalidProviderConfig, "no route to host")
+		Expect(store.Status.Capabilities).To(Equal(esv1.CapabilityReadWrite), "what it could do is known all the same")
+	})
+
+	It("says what it can do also when it cannot be opened", func() {
+		store.Spec.RetrySettings = &esv1.SecretStoreRetrySettings{RetryInterval: new("soon")}
+		l.Create(store)
+		_, err := l.Try(controller, store)
+		Expect(err).To(HaveOccurred())
+		lab.ExpectNotReady(store, esv1.ReasonInvalidProviderConfig, `spec.retrySettings.retryInterval "soon"`)
+		Expect(store.Status.Capabilities).To(Equal(esv1.CapabilityReadWrite))
 	})
 
 	It("shows no text of an error that nobody classified", func() {
@@ -92,6 +103,26 @@ var _ = Describe("A SecretStore", func() {
 		l.Create(store)
 		l.Quietly(func() { Expect(l.Reconcile(controller, store)).To(BeZero()) })
 		Expect(store.Status).To(BeZero())
+	})
+
+	It("lets go of the finalizer that the reference implementation has left, and is not checked any more", func() {
+		store.Finalizers = []string{"secretstore.externalsecrets.io/finalizer"}
+		l.Create(store)
+		l.Reconcile(controller, store)
+		Expect(store.Finalizers).NotTo(BeEmpty(), "before the store is deleted nothing is done about it")
+		l.Delete(store)
+		l.Reconcile(controller, store)
+		Expect(l.Gone(store)).To(BeTrue())
+		Expect(l.Memory("main").Calls(providertest.CallCheck)).To(Equal(1))
+	})
+
+	It("keeps the finalizers of others", func() {
+		store.Finalizers = []string{"example.com/theirs"}
+		l.Create(store)
+		l.Delete(store)
+		l.Quietly(func() { l.Reconcile(controller, store) })
+		Expect(store.Finalizers).To(ConsistOf("example.com/theirs"))
+		lab.Edit(l, store, func(s *esv1.SecretStore) { s.Finalizers = nil })
 	})
 
 	It("that does not exist any more is no error", func() {
@@ -136,7 +167,26 @@ var _ = Describe("A ClusterSecretStore", func() {
 		memory.Fail(providertest.CallCheck, providers.ErrNeedsConsumer)
 		l.Reconcile(secretstore.NewCluster(config(l)), store)
 		lab.ExpectReady(store, esv1.ReasonStoreValid)
+		Expect(store.Status.Capabilities).To(Equal(esv1.CapabilityReadWrite))
 	})
+
+	DescribeTable("with a condition that cannot be read is not Ready, and says which",
+		func(condition esv1.ClusterSecretStoreCondition, text string) {
+			l := lab.New(admin)
+			store := gen.ClusterSecretStore(l.Namespace, nil)
+			store.Spec.Conditions = []esv1.ClusterSecretStoreCondition{{Namespaces: []string{"any"}}, condition}
+			l.Create(store)
+			DeferCleanup(func() { l.Delete(store) })
+			_, err := l.Try(secretstore.NewCluster(config(l)), store)
+			Expect(err).To(HaveOccurred())
+			lab.ExpectNotReady(store, esv1.ReasonInvalidProviderConfig, "ClusterSecretStore", "spec.conditions[1]."+text)
+		},
+		Entry("a regular expression", esv1.ClusterSecretStoreCondition{NamespaceRegexes: []string{"^a$", "a("}},
+			`namespaceRegexes[1] "a(" is not a regular expression`),
+		Entry("a selector", esv1.ClusterSecretStoreCondition{NamespaceSelector: &metav1.LabelSelector{
+			MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "a", Operator: "Equals", Values: []string{"b"}}},
+		}}, "namespaceSelector is not a label selector"),
+	)
 
 	It("is refused by the API server with a provider that it does not know", func(ctx SpecContext) {
 		l := lab.New(admin)

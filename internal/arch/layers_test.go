@@ -22,8 +22,8 @@ func contracts() []string { return []string{"providers", "generators", "template
 // machinery stands in its order: each may import those before it.
 func machinery() []string {
 	return []string{
-		"internal/metrics", "internal/fingerprint", "internal/wakeup",
-		"internal/credentials", "internal/stores", "internal/lease",
+		"internal/metrics", "internal/fingerprint",
+		"internal/credentials", "internal/wakeup", "internal/stores", "internal/lease",
 		"internal/pipeline/plan", "internal/pipeline/fetch", "internal/pipeline/render", "internal/pipeline/apply", "internal/pipeline/report",
 	}
 }

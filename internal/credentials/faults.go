@@ -23,7 +23,7 @@ func apiFault(err error, a access) error {
 	namespace, name := a.object.GetNamespace(), a.object.GetNamespace()+"/"+a.object.GetName()
 	switch {
 	case apierrors.IsNotFound(err):
-		return fault.Wrap(fault.Invalid, err, "%s %q does not exist", a.noun, name)
+		return fault.Wrap(fault.Denied, err, "%s %q does not exist", a.noun, name)
 	case apierrors.IsForbidden(err), apierrors.IsUnauthorized(err):
 		return fault.Wrap(fault.Denied, err, "the operator may not %s %s (%q): grant it the verb %q on %s in namespace %q",
 			a.verb, a.resource, name, a.verb, a.resource, namespace)

@@ -5,52 +5,79 @@ import (
 
 	"k8s.io/utils/ptr"
 
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 )
 
 // NeedsConsumer reports whether spec, a part of an API object, holds a reference without a namespace. In a
 // ClusterSecretStore such a reference is followed in the namespace of the object that uses the store.
-func NeedsConsumer(spec any) bool { return needsConsumer(reflect.ValueOf(spec)) }
+func NeedsConsumer(spec any) bool {
+	needs := false
+	walk(reflect.ValueOf(spec), func(part any) {
+		// A selector without a name is one that the user left out.
+		switch ref := part.(type) {
+		case metametav1.SecretKeySelector:
+			needs = needs || ref.Name != "" && ptr.Deref(ref.Namespace, "") == ""
+		case metametav1.ServiceAccountSelector:
+			needs = needs || ref.Name != "" && ptr.Deref(ref.Namespace, "") == ""
+		}
+	})
+	return needs
+}
 
-func needsConsumer(v reflect.Value) bool {
+// Reference names a Secret or a ConfigMap.
+type Reference struct {
+	// Kind is Secret or ConfigMap.
+	Kind string
+	// Namespace is the one that the reference names; empty when it names none.
+	Namespace string
+	// Name of the object.
+	Name string
+}
+
+// References lists the Secrets and ConfigMaps that spec, a part of an API object, refers to.
+func References(spec any) []Reference {
+	var all []Reference
+	add := func(kind, name string, namespace *string) {
+		if name != "" {
+			all = append(all, Reference{Kind: kind, Namespace: ptr.Deref(namespace, ""), Name: name})
+		}
+	}
+	walk(reflect.ValueOf(spec), func(part any) {
+		switch ref := part.(type) {
+		case metametav1.SecretKeySelector:
+			add(string(esv1.CAProviderSecret), ref.Name, ref.Namespace)
+		case esv1.CAProvider:
+			add(string(ref.Type), ref.Name, ref.Namespace)
+		}
+	})
+	return all
+}
+
+// walk calls visit with every struct in v that can be looked at.
+func walk(v reflect.Value, visit func(any)) {
 	switch v.Kind() {
 	case reflect.Pointer:
-		return !v.IsNil() && needsConsumer(v.Elem())
+		if !v.IsNil() {
+			walk(v.Elem(), visit)
+		}
 	case reflect.Struct:
-		return needsConsumerStruct(v)
+		if !v.CanInterface() {
+			return
+		}
+		visit(v.Interface())
+		for _, field := range v.Fields() {
+			walk(field, visit)
+		}
 	case reflect.Slice, reflect.Array:
 		for i := range v.Len() {
-			if needsConsumer(v.Index(i)) {
-				return true
-			}
+			walk(v.Index(i), visit)
 		}
 	case reflect.Map:
 		for _, value := range v.Seq2() {
-			if needsConsumer(value) {
-				return true
-			}
+			walk(value, visit)
 		}
 	default:
 		// Nothing else can hold a reference.
 	}
-	return false
-}
-
-func needsConsumerStruct(v reflect.Value) bool {
-	if !v.CanInterface() {
-		return false
-	}
-	// A selector without a name is one that the user left out.
-	switch ref := v.Interface().(type) {
-	case metametav1.SecretKeySelector:
-		return ref.Name != "" && ptr.Deref(ref.Namespace, "") == ""
-	case metametav1.ServiceAccountSelector:
-		return ref.Name != "" && ptr.Deref(ref.Namespace, "") == ""
-	}
-	for _, field := range v.Fields() {
-		if needsConsumer(field) {
-			return true
-		}
-	}
-	return false
 }

@@ -171,3 +171,53 @@ func TestNeedsConsumer(t *testing.T) {
 		})
 	}
 }
+
+func TestReferences(t *testing.T) {
+	kubernetes := func(p esv1.KubernetesProvider) *esv1.SecretStoreProvider {
+		return &esv1.SecretStoreProvider{Kubernetes: &p}
+	}
+	at := func(name string, namespace *string) metametav1.SecretKeySelector {
+		return metametav1.SecretKeySelector{Name: name, Namespace: namespace, Key: "k"}
+	}
+	tests := []struct {
+		reason string
+		spec   any
+		want   []credentials.Reference
+	}{
+		{reason: "no spec at all", spec: (*esv1.SecretStoreProvider)(nil)},
+		{reason: "no references", spec: &esv1.SecretStoreProvider{Fake: &esv1.FakeProvider{Data: []esv1.FakeProviderData{{Key: "k"}}}}},
+		{
+			reason: "a service account is neither a Secret nor a ConfigMap",
+			spec: kubernetes(esv1.KubernetesProvider{
+				Auth: &esv1.KubernetesAuth{ServiceAccount: &metametav1.ServiceAccountSelector{Name: "s"}},
+			}),
+		},
+		{
+			reason: "a certificate and its authority, each in the namespace that it names",
+			spec: kubernetes(esv1.KubernetesProvider{
+				Server: esv1.KubernetesServer{CAProvider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Namespace: new("b")}},
+				Auth:   &esv1.KubernetesAuth{Cert: &esv1.KubernetesCertAuth{ClientCert: at("crt", new("a")), ClientKey: at("key", nil)}},
+			}),
+			want: []credentials.Reference{{"ConfigMap", "b", "ca"}, {"Secret", "a", "crt"}, {"Secret", "", "key"}},
+		},
+		{
+			reason: "a kubeconfig, and an authority in a Secret",
+			spec: kubernetes(esv1.KubernetesProvider{
+				Server:  esv1.KubernetesServer{CAProvider: &esv1.CAProvider{Type: "Secret", Name: "ca"}},
+				AuthRef: new(at("config", nil)),
+			}),
+			want: []credentials.Reference{{"Secret", "", "ca"}, {"Secret", "", "config"}},
+		},
+		{
+			reason: "a selector that was left out",
+			spec:   kubernetes(esv1.KubernetesProvider{Auth: &esv1.KubernetesAuth{Token: &esv1.KubernetesTokenAuth{}}}),
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.reason, func(t *testing.T) {
+			if got := credentials.References(tt.spec); !slices.Equal(got, tt.want) {
+				t.Errorf("got %v, want %v", got, tt.want)
+			}
+		})
+	}
+}

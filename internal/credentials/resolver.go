@@ -25,8 +25,8 @@ var (
 
 // Resolver resolves the references of one referrer. It is safe for concurrent use and keeps nothing: every call reads anew.
 //
-// What is missing is fault.Invalid and never fault.NotFound, which is kept for secrets that are absent from a store. A
-// right that the operator lacks is fault.Denied and names the verb.
+// What is missing is fault.Denied, because it may appear without a change of the referrer, and never fault.NotFound, which is
+// kept for secrets that are absent from a store. A right that the operator lacks is fault.Denied too, and names the verb.
 type Resolver struct {
 	service  *Service
 	referrer Referrer
@@ -86,7 +86,7 @@ func (r *Resolver) configMapKey(ctx context.Context, namespace, name, key string
 func valueOf(data map[string][]byte, noun, namespace, name, key string) ([]byte, error) {
 	value, ok := data[key]
 	if !ok {
-		return nil, fault.New(fault.Invalid, "%s %q has no key %q", noun, namespace+"/"+name, key)
+		return nil, fault.New(fault.Denied, "%s %q has no key %q", noun, namespace+"/"+name, key)
 	}
 	return value, nil
 }

@@ -1,6 +1,7 @@
 package credentials_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -168,11 +169,11 @@ func TestSecretKeyFailures(t *testing.T) {
 	}{
 		{
 			reason: "a missing secret is not an absent remote secret", ref: metametav1.SecretKeySelector{Name: "none", Key: "k"},
-			kind: fault.Invalid, message: `secret "a/none" does not exist`,
+			kind: fault.Denied, message: `secret "a/none" does not exist`,
 		},
 		{
 			reason: "nor is a missing key, and other keys are not told", ref: metametav1.SecretKeySelector{Name: "creds", Key: "none"},
-			kind: fault.Invalid, message: `secret "a/creds" has no key "none"`,
+			kind: fault.Denied, message: `secret "a/creds" has no key "none"`,
 		},
 		{
 			reason:  "a key is needed",
@@ -257,7 +258,7 @@ func TestServiceAccountToken(t *testing.T) {
 		kind         fault.Kind
 		message      string
 	}{
-		{"a missing account is named", "none", fault.Invalid, `service account "a/none" does not exist`},
+		{"a missing account is named", "none", fault.Denied, `service account "a/none" does not exist`},
 		{"a missing right is named", "forbidden", fault.Denied, `grant it the verb "create" on serviceaccounts/token in namespace "a"`},
 		{"a refused request is the user's to mend", "invalid", fault.Invalid, "as invalid"},
 		{"a name is needed", "", fault.Invalid, "needs a name"},
@@ -290,6 +291,7 @@ func TestCABundle(t *testing.T) {
 		bundle   string
 		provider *esv1.CAProvider
 		want     string
+		kind     fault.Kind // Invalid when it is not set
 		message  string
 	}{
 		{reason: "nothing is asked for", referrer: store},
@@ -335,11 +337,11 @@ func TestCABundle(t *testing.T) {
 		},
 		{
 			reason: "a missing ConfigMap is named", referrer: store, provider: &esv1.CAProvider{Type: "ConfigMap", Name: "none", Key: "k"},
-			message: `config map "a/none" does not exist`,
+			kind: fault.Denied, message: `config map "a/none" does not exist`,
 		},
 		{
 			reason: "a missing key is named", referrer: store, provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "none"},
-			message: `config map "a/ca" has no key "none"`,
+			kind: fault.Denied, message: `config map "a/ca" has no key "none"`,
 		},
 		{
 			reason: "an unknown type", referrer: store, provider: &esv1.CAProvider{Type: "File", Name: "x", Key: "y"},
@@ -356,7 +358,7 @@ func TestCABundle(t *testing.T) {
 		t.Run(tt.reason, func(t *testing.T) {
 			got, err := s.For(tt.referrer).CABundle(t.Context(), []byte(tt.bundle), tt.provider)
 			if tt.message != "" {
-				expectFault(t, err, fault.Invalid, tt.message)
+				expectFault(t, err, cmp.Or(tt.kind, fault.Invalid), tt.message)
 			} else if err != nil || string(got) != tt.want {
 				t.Errorf("got %q, %v", got, err)
 			}

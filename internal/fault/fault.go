@@ -21,7 +21,7 @@ const (
 	Invalid
 	// NotFound is something that is certainly absent.
 	NotFound
-	// Denied is a missing right or a credential that was refused.
+	// Denied is a missing right, or a credential that is missing or was refused.
 	Denied
 	// Conflict is something that belongs to somebody else.
 	Conflict

@@ -123,7 +123,7 @@ var _ = Describe("A running operator with ClusterExternalSecrets", Ordered, func
 	})
 
 	It("goes on where another object stood in the way, when that goes", func(ctx SpecContext) {
-		other := gen.NewExternalSecret("app").Store("mine").ExternalSecret
+		other := gen.NewExternalSecret("app").Store("mine").Data("password", "db", "").ExternalSecret
 		first.create(ctx, other)
 		first.create(ctx, ces)
 		Eventually(ready(ctx, ces)).Should(beFalse(first.name + ": external secret already exists in namespace"))
@@ -168,7 +168,8 @@ var _ = Describe("A running operator with ClusterExternalSecrets", Ordered, func
 var _ = Describe("An operator of one namespace, with a ClusterExternalSecret that selects it", func() {
 	It("leaves it to the operator of all", func(ctx SpecContext) {
 		home, here := newPlace(ctx), newPlace(ctx)
-		ces := gen.NewClusterExternalSecret(here.name, gen.NewExternalSecret("").Store("store")).In(here.name).ClusterExternalSecret
+		ces := gen.NewClusterExternalSecret(here.name, gen.NewExternalSecret("").Store("store").Data("password", "db", "")).
+			In(here.name).ClusterExternalSecret
 		here.create(ctx, ces)
 		o := defaults(home.name)
 		o.Namespace = here.name

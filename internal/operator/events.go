@@ -3,14 +3,12 @@ package operator
 import (
 	"fmt"
 	"hash/fnv"
-	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
-)
 
-// maxNote is the longest note, in bytes, that the API server takes; it refuses the whole event otherwise.
-const maxNote = 1024
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
+)
 
 // tellingApart is a recorder that makes an event of every different note. The recorder within takes events that differ in
 // their note alone for repetitions of the first, so that nobody would read what else went wrong.
@@ -21,9 +19,5 @@ func (r tellingApart) Eventf(regarding, related runtime.Object, eventtype, reaso
 	text := fmt.Sprintf(note, args...)
 	sum := fnv.New32a()
 	_, _ = sum.Write([]byte(text)) // a hash takes everything
-	if len(text) > maxNote {
-		const end = "…"
-		text = strings.ToValidUTF8(text[:maxNote-len(end)], "") + end
-	}
-	r.EventRecorder.Eventf(regarding, related, eventtype, reason, fmt.Sprintf("%s-%08x", action, sum.Sum32()), "%s", text)
+	r.EventRecorder.Eventf(regarding, related, eventtype, reason, fmt.Sprintf("%s-%08x", action, sum.Sum32()), "%s", report.Note(text))
 }

@@ -27,6 +27,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/stores"
+	"github.com/sluice-operator/sluice/internal/wakeup"
 )
 
 // Scheme returns a scheme of our kinds and Kubernetes' own.
@@ -72,6 +73,9 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 	deps, err := dependencies(ctx, mgr, config, scheme, o)
 	if err != nil {
 		return nil, err
+	}
+	if err := wakeup.IndexStores(ctx, mgr.GetFieldIndexer()); err != nil {
+		return nil, fmt.Errorf("index the stores: %w", err)
 	}
 	for _, c := range controllers.All(deps) {
 		if err := c.Register(ctx, mgr); err != nil {
@@ -141,7 +145,7 @@ func dependencies(
 		return controllers.Deps{}, err
 	}
 	return controllers.Deps{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Notices: noticed,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Notices: noticed, Namespaces: o.Namespace == "",
 		Recorder: func(source string) events.EventRecorder { return tellingApart{mgr.GetEventRecorder(source)} },
 		Stores:   pool, Generators: runner,
 		Engine: o.engine(), Hasher: hashing, Metrics: measured, Clock: clock.RealClock{},

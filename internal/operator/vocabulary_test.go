@@ -23,6 +23,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 	"github.com/sluice-operator/sluice/internal/operator"
 	"github.com/sluice-operator/sluice/test/env/lab"
 )
@@ -165,6 +166,21 @@ func (p place) identity(ctx context.Context, name string, namespaces ...string) 
 	config, err := clientcmd.BuildConfigFromFlags("", path)
 	Expect(err).NotTo(HaveOccurred())
 	return config
+}
+
+// token returns a token of a ServiceAccount of this place.
+func (p place) token(ctx context.Context, account string) string {
+	GinkgoHelper()
+	path, err := cluster.KubeconfigFor(ctx, p.name, account)
+	Expect(err).NotTo(HaveOccurred())
+	config, err := clientcmd.BuildConfigFromFlags("", path)
+	Expect(err).NotTo(HaveOccurred())
+	return config.BearerToken
+}
+
+// tokenAuth signs in with the token in the Secret "token", in the namespace that the store or its user is in.
+func tokenAuth() *esv1.KubernetesAuth {
+	return &esv1.KubernetesAuth{Token: &esv1.KubernetesTokenAuth{BearerToken: metametav1.SecretKeySelector{Name: "token", Key: "token"}}}
 }
 
 // named returns an object of a place by which it can be read.

@@ -117,6 +117,67 @@ var _ = Describe("A running operator", Ordered, func() {
 		})
 	})
 
+	Describe("wakes a store, and what uses it,", func() {
+		var there place
+		BeforeEach(func(ctx SpecContext) {
+			there = newPlace(ctx)
+			there.create(ctx, gen.Secret("db", map[string]string{"password": "s3cret"}))
+			here.account(ctx, "reader", there.name)
+		})
+		es := func() *esv1.ExternalSecret {
+			return gen.NewExternalSecret("app").Store("store").Data("password", "db", "password").ExternalSecret
+		}
+
+		It("when the Secret with its token is put right, or is spoiled", func(ctx SpecContext) {
+			store, user, token := gen.KubernetesStore("store", there.name, ""), es(), here.token(ctx, "reader")
+			store.Spec.Provider.Kubernetes.Auth = tokenAuth()
+			here.create(ctx, store, user)
+			Eventually(ready(ctx, user)).Should(beFalse(`secret "` + here.name + `/token" does not exist`))
+			here.create(ctx, gen.Secret("token", map[string]string{"token": token}))
+			Eventually(ready(ctx, user)).Should(beTrue())
+			secret := named(here, gen.Secret("token", nil))
+			edit(ctx, secret, func(s *corev1.Secret) { s.Data["token"] = []byte("spoiled") })
+			Eventually(ready(ctx, store)).Should(beFalse("refuses the store's credentials"))
+			edit(ctx, secret, func(s *corev1.Secret) { s.Data["token"] = []byte(token) })
+			Eventually(ready(ctx, user)).Should(beTrue())
+		})
+
+		It("when the ConfigMap with its certificate authority appears", func(ctx SpecContext) {
+			store, user := gen.KubernetesStore("store", there.name, "reader"), es()
+			store.Spec.Provider.Kubernetes.Server = esv1.KubernetesServer{
+				URL: cluster.Config.Host, CAProvider: &esv1.CAProvider{Type: esv1.CAProviderConfigMap, Name: "ca", Key: "ca.crt"},
+			}
+			here.create(ctx, store, user)
+			Eventually(ready(ctx, user)).Should(beFalse(`config map "` + here.name + `/ca" does not exist`))
+			here.create(ctx, gen.ConfigMap("ca", map[string]string{"ca.crt": string(cluster.Config.CAData)}))
+			Eventually(ready(ctx, user)).Should(beTrue())
+		})
+
+		It("when the Secret appears that an object lends to its ClusterSecretStore", func(ctx SpecContext) {
+			store, user := gen.ClusterSecretStore(here.name, nil), es()
+			store.Spec.Provider = gen.KubernetesStore("", there.name, "").Spec.Provider
+			store.Spec.Provider.Kubernetes.Auth = tokenAuth()
+			user.Spec.SecretStoreRef = esv1.SecretStoreRef{Kind: esv1.KindClusterSecretStore, Name: store.Name}
+			here.create(ctx, store, user)
+			Eventually(ready(ctx, user)).Should(beFalse(`secret "` + here.name + `/token" does not exist`))
+			Expect(ready(ctx, store)()).To(beTrue(), "nobody's credentials are looked at")
+			here.create(ctx, gen.Secret("token", map[string]string{"token": here.token(ctx, "reader")}))
+			Eventually(ready(ctx, user)).Should(beTrue())
+		})
+
+		It("when a label of the namespace lets it use its ClusterSecretStore", func(ctx SpecContext) {
+			store := gen.ClusterSecretStore(here.name, map[string]string{"db": "s3cret"})
+			store.Spec.Conditions = []esv1.ClusterSecretStoreCondition{
+				{NamespaceSelector: &metav1.LabelSelector{MatchLabels: map[string]string{"store": "yes"}}},
+			}
+			user := gen.NewExternalSecret("app").ClusterStore(here.name).Data("password", "db", "").ExternalSecret
+			here.create(ctx, store, user)
+			Eventually(ready(ctx, user)).Should(beFalse("is not allowed from namespace"))
+			edit(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: here.name}}, func(n *corev1.Namespace) { n.Labels["store"] = "yes" })
+			Eventually(ready(ctx, user)).Should(beTrue())
+		})
+	})
+
 	Describe("wakes a PushSecret", func() {
 		var there place
 		BeforeEach(func(ctx SpecContext) {

@@ -13,12 +13,28 @@ import (
 
 // Applied returns the fields of o that manager owns by server-side apply. The set is empty when it owns none.
 func Applied(o metav1.Object, manager string) (*fieldpath.Set, error) {
+	return fields(o, manager, metav1.ManagedFieldsOperationApply)
+}
+
+// Written returns the fields of o that manager owns, by server-side apply or by an update. To the API server these are two
+// managers of one name.
+func Written(o metav1.Object, manager string) (*fieldpath.Set, error) {
+	return fields(o, manager, metav1.ManagedFieldsOperationApply, metav1.ManagedFieldsOperationUpdate)
+}
+
+func fields(o metav1.Object, manager string, operations ...metav1.ManagedFieldsOperationType) (*fieldpath.Set, error) {
+	all := fieldpath.NewSet()
 	for _, entry := range o.GetManagedFields() {
-		if entry.Manager == manager && entry.Operation == metav1.ManagedFieldsOperationApply && entry.Subresource == "" {
-			return parse(entry)
+		if entry.Manager != manager || entry.Subresource != "" || !slices.Contains(operations, entry.Operation) {
+			continue
 		}
+		set, err := parse(entry)
+		if err != nil {
+			return nil, err
+		}
+		all = all.Union(set)
 	}
-	return fieldpath.NewSet(), nil
+	return all, nil
 }
 
 func parse(entry metav1.ManagedFieldsEntry) (*fieldpath.Set, error) {

@@ -86,6 +86,18 @@ func TestPaths(t *testing.T) {
 	}
 }
 
+func TestWrittenKeys(t *testing.T) {
+	update := func(e *metav1.ManagedFieldsEntry) { e.Operation = metav1.ManagedFieldsOperationUpdate }
+	set, err := ownership.Written(object(entry(me, `{"f:data":{"f:a":{}}}`, update), entry("kubectl", `{"f:data":{"f:z":{}}}`),
+		entry(me, `{"f:data":{"f:b":{}}}`)), me)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "b"}, ownership.Keys(set, "data")); diff != "" {
+		t.Errorf("what the manager has updated and applied (-want +got):\n%s", diff)
+	}
+}
+
 func TestBrokenFieldsAreAFault(t *testing.T) {
 	_, err := ownership.Applied(object(entry(me, `{"f:data":"`+marked+`"`)), me)
 	if !fault.Is(err, fault.Unknown) || !strings.Contains(err.Error(), me) || strings.Contains(err.Error(), marked) {

@@ -67,7 +67,7 @@ func retrySettings(settings *esv1.SecretStoreRetrySettings) (retries, error) {
 	}
 	var err error
 	if r.interval, err = time.ParseDuration(*settings.RetryInterval); err != nil || r.interval < 0 {
-		return r, fault.Wrap(fault.Invalid, err, "spec.retrySettings.retryInterval is not a duration such as 5s")
+		return r, fault.Wrap(fault.Invalid, err, "spec.retrySettings.retryInterval %q is not a duration such as 5s", *settings.RetryInterval)
 	}
 	return r, nil
 }

@@ -2,6 +2,7 @@ package stores
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 	"slices"
 
@@ -18,15 +19,17 @@ import (
 
 // find reads the store that ref names, for an object in namespace.
 func (p *Pool) find(ctx context.Context, namespace string, ref esv1.SecretStoreRef) (esv1.GenericStore, error) {
-	switch kind := ref.KindOrDefault(); kind {
-	case esv1.KindSecretStore:
+	switch kind := ref.KindOrDefault(); {
+	case ref.Name == "":
+		return nil, fault.New(fault.Invalid, "no store is named: set spec.secretStoreRef.name, or sourceRef.storeRef.name at the entry")
+	case kind == esv1.KindSecretStore:
 		store := &esv1.SecretStore{}
 		err := p.config.Reader.Get(ctx, client.ObjectKey{Namespace: namespace, Name: ref.Name}, store)
 		if apierrors.IsNotFound(err) {
 			return nil, fault.Wrap(fault.Invalid, err, "SecretStore %q does not exist in namespace %q", ref.Name, namespace)
 		}
 		return store, readFault(err, kind, ref.Name)
-	case esv1.KindClusterSecretStore:
+	case kind == esv1.KindClusterSecretStore:
 		store := &esv1.ClusterSecretStore{}
 		err := p.config.Reader.Get(ctx, client.ObjectKey{Name: ref.Name}, store)
 		if apierrors.IsNotFound(err) {
@@ -43,9 +46,9 @@ func (p *Pool) admit(ctx context.Context, store esv1.GenericStore, namespace str
 	if !p.Serves(store) {
 		return ErrOtherClass
 	}
-	conditions := store.StoreSpec().Conditions
-	if store.StoreKind() != esv1.KindClusterSecretStore || len(conditions) == 0 {
-		return nil
+	conditions, err := conditionsOf(store)
+	if err != nil || len(conditions) == 0 {
+		return err
 	}
 	allowed, err := p.allows(ctx, conditions, namespace)
 	if err != nil {
@@ -64,31 +67,68 @@ func (p *Pool) Serves(store esv1.GenericStore) bool {
 	return class == "" || class == p.config.Class
 }
 
-// allows reports whether one of the conditions matches namespace. One that cannot be read makes all of them
-// fault.Invalid, whatever the others say.
-func (p *Pool) allows(ctx context.Context, conditions []esv1.ClusterSecretStoreCondition, namespace string) (bool, error) {
-	allowed := false
-	for i, condition := range conditions {
-		allowed = allowed || slices.Contains(condition.Namespaces, namespace)
-		for j, text := range condition.NamespaceRegexes {
-			expression, err := regexp.Compile(text)
-			if err != nil {
-				return false, fault.Wrap(fault.Invalid, err, "spec.conditions[%d].namespaceRegexes[%d] is not a regular expression", i, j)
-			}
-			allowed = allowed || expression.MatchString(namespace)
-		}
-		selector, err := metav1.LabelSelectorAsSelector(condition.NamespaceSelector)
+// condition is one condition of a ClusterSecretStore, ready to be asked.
+type condition struct {
+	names    []string
+	regexes  []*regexp.Regexp
+	selector labels.Selector // nil when there is none
+}
+
+// conditionsOf reads the conditions of a store; none for a SecretStore, where they mean nothing. One that cannot be read makes
+// all of them fault.Invalid, whatever the others say.
+func conditionsOf(store esv1.GenericStore) ([]condition, error) {
+	if store.StoreKind() != esv1.KindClusterSecretStore {
+		return nil, nil
+	}
+	var all []condition
+	for i, written := range store.StoreSpec().Conditions {
+		read, err := readCondition(fmt.Sprintf("spec.conditions[%d]", i), written)
 		if err != nil {
-			return false, fault.Wrap(fault.Invalid, err, "spec.conditions[%d].namespaceSelector is not a label selector", i)
+			return nil, fault.In(err, "%s %q", store.StoreKind(), store.GetName())
 		}
-		if allowed || condition.NamespaceSelector == nil {
-			continue
+		all = append(all, read)
+	}
+	return all, nil
+}
+
+// readCondition reads the condition at path.
+func readCondition(path string, written esv1.ClusterSecretStoreCondition) (condition, error) {
+	read := condition{names: written.Namespaces}
+	for i, text := range written.NamespaceRegexes {
+		expression, err := regexp.Compile(text)
+		if err != nil {
+			return read, fault.Wrap(fault.Invalid, err, "%s.namespaceRegexes[%d] %q is not a regular expression", path, i, text)
 		}
-		if allowed, err = p.selects(ctx, selector, namespace); err != nil {
-			return false, err
+		read.regexes = append(read.regexes, expression)
+	}
+	if written.NamespaceSelector == nil {
+		return read, nil
+	}
+	selector, err := metav1.LabelSelectorAsSelector(written.NamespaceSelector)
+	if err != nil {
+		return read, fault.Wrap(fault.Invalid, err, "%s.namespaceSelector is not a label selector", path)
+	}
+	read.selector = selector
+	return read, nil
+}
+
+// allows reports whether one of the conditions matches namespace, which is read only when a selector has to decide.
+func (p *Pool) allows(ctx context.Context, conditions []condition, namespace string) (bool, error) {
+	matches := func(expression *regexp.Regexp) bool { return expression.MatchString(namespace) }
+	for _, c := range conditions {
+		if slices.Contains(c.names, namespace) || slices.ContainsFunc(c.regexes, matches) {
+			return true, nil
 		}
 	}
-	return allowed, nil
+	for _, c := range conditions {
+		if c.selector == nil {
+			continue
+		}
+		if selected, err := p.selects(ctx, c.selector, namespace); selected || err != nil {
+			return selected, err
+		}
+	}
+	return false, nil
 }
 
 func (p *Pool) selects(ctx context.Context, selector labels.Selector, name string) (bool, error) {

@@ -41,6 +41,10 @@ func TestOpen(t *testing.T) {
 			kind: fault.Invalid, message: "does not exist",
 		},
 		{
+			reason: "a reference that names none", store: store(), ref: esv1.SecretStoreRef{Kind: "ClusterSecretStore"},
+			kind: fault.Invalid, message: "set spec.secretStoreRef.name",
+		},
+		{
 			reason: "an unknown kind", store: store(), ref: esv1.SecretStoreRef{Kind: "Vault", Name: "main"},
 			kind: fault.Invalid, message: `secretStoreRef.kind is "Vault"`,
 		},
@@ -132,7 +136,7 @@ func TestNamespaceConditions(t *testing.T) {
 		{
 			reason:     "a bad regex is named, also where another condition matches",
 			conditions: conditions{{Namespaces: []string{"app"}}, {NamespaceRegexes: []string{"x", "("}}},
-			kind:       fault.Invalid, message: `ClusterSecretStore "shared": spec.conditions[1].namespaceRegexes[1] is not`,
+			kind:       fault.Invalid, message: `ClusterSecretStore "shared": spec.conditions[1].namespaceRegexes[1] "(" is not`,
 		},
 		{
 			reason: "a bad selector is named",

@@ -109,14 +109,27 @@ func (p *Pool) Open(ctx context.Context, namespace string, ref esv1.SecretStoreR
 }
 
 // OpenStore returns a Session with store itself, to check it. Its clients are opened anew, so that what they read from
-// elsewhere is read again. A store whose credentials are in the namespace of the object that uses it cannot be opened
+// elsewhere is read again, and its conditions are checked too. A store whose credentials are in the namespace of its users cannot be opened
 // like this: providers.ErrNeedsConsumer is in the error's chain then.
 func (p *Pool) OpenStore(ctx context.Context, store esv1.GenericStore) (*Session, error) {
 	if !p.Serves(store) {
 		return nil, ErrOtherClass
 	}
 	p.Forget(ctx, nameOf(store))
+	if _, err := conditionsOf(store); err != nil {
+		return nil, err
+	}
 	return p.session(ctx, store, "")
+}
+
+// Capabilities returns what can be done with store, also when it cannot be opened; empty for a provider that this build
+// does not contain.
+func (p *Pool) Capabilities(store esv1.GenericStore) esv1.SecretStoreCapabilities {
+	provider, err := p.config.Providers.For(store.StoreSpec().Provider)
+	if err != nil {
+		return ""
+	}
+	return provider.Capabilities()
 }
 
 // Close closes all clients, and waits until those in use are closed too or ctx ends. Nothing can be opened afterwards.

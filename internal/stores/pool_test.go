@@ -48,7 +48,7 @@ func TestCredentialsOfTheConsumer(t *testing.T) {
 	w.openIn("a", cluster, "shared")
 
 	_, err := w.pool.Open(t.Context(), "b", esv1.SecretStoreRef{Kind: cluster, Name: "shared"})
-	expectFault(t, err, fault.Invalid, `ClusterSecretStore "shared": secret "b/token" does not exist`)
+	expectFault(t, err, fault.Denied, `ClusterSecretStore "shared": secret "b/token" does not exist`)
 
 	_, err = w.pool.OpenStore(t.Context(), s)
 	if !errors.Is(err, providers.ErrNeedsConsumer) {
@@ -256,4 +256,17 @@ func TestNilClientIsAnError(t *testing.T) {
 	w.connect = func(*providertest.Memory) providers.Client { return nil }
 	_, err := w.pool.Open(t.Context(), "app", esv1.SecretStoreRef{Name: "main"}, stores.RequireReady())
 	expectFault(t, err, fault.Unknown, "unexpected error")
+}
+
+func TestCapabilities(t *testing.T) {
+	w := newWorld(t)
+	soon := func(s *esv1.SecretStore) {
+		s.Spec.RetrySettings = &esv1.SecretStoreRetrySettings{RetryInterval: new("soon")}
+	}
+	if got := w.pool.Capabilities(store(soon)); got != esv1.CapabilityReadWrite {
+		t.Errorf("got %q: what a provider can do does not hang on the rest of the store", got)
+	}
+	if got := w.pool.Capabilities(store(func(s *esv1.SecretStore) { s.Spec.Provider = nil })); got != "" {
+		t.Errorf("got %q for a store without a provider", got)
+	}
 }

@@ -38,9 +38,6 @@ type memo struct {
 // Store names the store.
 func (s *Session) Store() providers.Store { return s.name }
 
-// Capabilities returns what can be done with the store.
-func (s *Session) Capabilities() esv1.SecretStoreCapabilities { return s.provider.Capabilities() }
-
 // Check returns nil when the store is usable, also for a provider that has no check beyond being opened. A
 // fault.Unavailable error says that this could not be found out.
 func (s *Session) Check(ctx context.Context) error {

@@ -94,9 +94,6 @@ func TestUnsupported(t *testing.T) {
 	if _, err := session.Read(t.Context(), "text", "", json.RawMessage(`{}`)); err != nil {
 		t.Errorf("options do not matter to a store that puts nothing elsewhere: %v", err)
 	}
-	if session.Capabilities() != esv1.CapabilityReadWrite {
-		t.Errorf("capabilities %v", session.Capabilities())
-	}
 }
 
 func second[T any](_ T, err error) error { return err }
@@ -257,7 +254,7 @@ func TestProviderCallsAreCounted(t *testing.T) {
 		}))
 	w.open()
 	_, err := w.pool.Open(t.Context(), "app", esv1.SecretStoreRef{Name: "wrong"}, stores.RequireReady())
-	expectFault(t, err, fault.Invalid, `SecretStore "wrong": secret "app/token" has no key "none"`)
+	expectFault(t, err, fault.Denied, `SecretStore "wrong": secret "app/token" has no key "none"`)
 	want := `# HELP externalsecret_provider_api_calls_count Calls to the system behind a store.
 # TYPE externalsecret_provider_api_calls_count counter
 externalsecret_provider_api_calls_count{call="Login",provider="Kubernetes",status="error"} 1

@@ -2,6 +2,7 @@ package wakeup
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -78,13 +79,25 @@ func TemplateSources(template *esv1.ExternalSecretTemplate) []TemplateSource {
 // Handler enqueues the objects of list's kind that refer to the object of an event, which is of the given kind. They
 // are found through Index.
 func Handler(reader client.Reader, kind string, list client.ObjectList) handler.EventHandler {
-	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, changed client.Object) []reconcile.Request {
-		found := sets.New[types.NamespacedName]()
+	return enqueue(func(ctx context.Context, changed client.Object, into sets.Set[types.NamespacedName]) error {
+		var errs []error
 		for _, name := range []string{changed.GetName(), AnyName} {
 			key := Key(kind, changed.GetNamespace(), name)
-			if err := collect(ctx, reader, list, key, found); err != nil {
-				logf.FromContext(ctx).Error(err, "find what refers to a changed object", "object", key)
-			}
+			errs = append(errs, collect(ctx, reader, list, into, client.MatchingFields{Index: key}))
+		}
+		return errors.Join(errs...)
+	})
+}
+
+// finder adds the names of the objects that are concerned by a changed one.
+type finder func(ctx context.Context, changed client.Object, into sets.Set[types.NamespacedName]) error
+
+// enqueue returns a handler that enqueues what find finds, each object once.
+func enqueue(find finder) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, changed client.Object) []reconcile.Request {
+		found := sets.New[types.NamespacedName]()
+		if err := find(ctx, changed, found); err != nil {
+			logf.FromContext(ctx).Error(err, "find what refers to a changed object", "object", client.ObjectKeyFromObject(changed))
 		}
 		requests := make([]reconcile.Request, 0, len(found))
 		for name := range found {
@@ -94,12 +107,18 @@ func Handler(reader client.Reader, kind string, list client.ObjectList) handler.
 	})
 }
 
-func collect(ctx context.Context, reader client.Reader, list client.ObjectList, key string, into sets.Set[types.NamespacedName]) error {
+func collect(
+	ctx context.Context,
+	reader client.Reader,
+	list client.ObjectList,
+	into sets.Set[types.NamespacedName],
+	options ...client.ListOption,
+) error {
 	found, ok := list.DeepCopyObject().(client.ObjectList)
 	if !ok {
 		return nil
 	}
-	if err := reader.List(ctx, found, client.MatchingFields{Index: key}, client.UnsafeDisableDeepCopy); err != nil {
+	if err := reader.List(ctx, found, append(options, client.UnsafeDisableDeepCopy)...); err != nil {
 		return err
 	}
 	return meta.EachListItem(found, func(item runtime.Object) error {

@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/sluice-operator/sluice/apis"
@@ -82,7 +83,8 @@ func cluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) cl
 				keys = append(keys, key)
 			}
 			return keys
-		}).Build()
+		}).
+		WithIndex(&esv1.ClusterSecretStore{}, wakeup.Index, wakeup.StoreReferences).Build()
 }
 
 // referrer is an ExternalSecret that refers to what has the given keys.
@@ -97,9 +99,14 @@ func referrer(namespace, name string, keys ...string) client.Object {
 // woken returns the names of what is enqueued when changed appears, sorted.
 func woken(t *testing.T, reader client.Reader, kind string, changed client.Object) []string {
 	t.Helper()
+	return wokenBy(t, wakeup.Handler(reader, kind, &esv1.ExternalSecretList{}), changed)
+}
+
+func wokenBy(t *testing.T, h handler.EventHandler, changed client.Object) []string {
+	t.Helper()
 	queue := workqueue.NewTypedRateLimitingQueue(workqueue.DefaultTypedControllerRateLimiter[reconcile.Request]())
 	defer queue.ShutDown()
-	wakeup.Handler(reader, kind, &esv1.ExternalSecretList{}).Create(t.Context(), event.CreateEvent{Object: changed}, queue)
+	h.Create(t.Context(), event.CreateEvent{Object: changed}, queue)
 	var names []string
 	for queue.Len() > 0 {
 		request, _ := queue.Get()

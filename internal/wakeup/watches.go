@@ -6,6 +6,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
@@ -23,26 +24,52 @@ func OwnChanges() builder.ForOption {
 	))
 }
 
+// Sources are what changes are noticed in.
+type Sources struct {
+	// Reader finds the objects to wake, and the stores that they use. All of them must be indexed by Index in it.
+	Reader client.Reader
+	// Notices is a cache of the metadata of Secrets and ConfigMaps, of which nothing else is watched.
+	Notices cache.Cache
+	// Generators are the kinds of generators.
+	Generators *generators.Registry
+	// Namespaces says whether namespaces are watched, which takes a right in the whole cluster.
+	Namespaces bool
+}
+
 // Watch wakes the objects of list's kind when a store, a generator, a Secret or a ConfigMap that they refer to appears,
-// changes or goes. The objects must be indexed by Index in reader. Of Secrets and ConfigMaps only the metadata is
-// watched, through notices.
-func Watch(
-	b *builder.Builder,
-	reader client.Reader,
-	list client.ObjectList,
-	registry *generators.Registry,
-	notices cache.Cache,
-) *builder.Builder {
+// changes or goes. A Secret that a ClusterSecretStore takes its credentials from in the namespace of its users is one of
+// these, and so are the labels of the namespace, which decide whether a store may be used.
+func Watch(b *builder.Builder, list client.ObjectList, from Sources) *builder.Builder {
+	reader := from.Reader
 	b = b.Watches(&esv1.SecretStore{}, Handler(reader, esv1.KindSecretStore, list)).
 		Watches(&esv1.ClusterSecretStore{}, Handler(reader, esv1.KindClusterSecretStore, list)).
 		Watches(&genv1alpha1.ClusterGenerator{}, Handler(reader, genv1alpha1.KindClusterGenerator, list))
-	for _, generator := range registry.All() {
+	for _, generator := range from.Generators.All() {
 		b = b.Watches(generator.NewObject(), Handler(reader, generator.Kind(), list))
 	}
+	if from.Namespaces {
+		b = b.Watches(&corev1.Namespace{}, Residents(reader, list), builder.WithPredicates(relabelled()))
+	}
+	b = b.WatchesRawSource(source.Kind[client.Object](from.Notices, Metadata(KindSecret), Lenders(reader, list)))
+	return WatchCore(b, list, from)
+}
+
+// WatchCore wakes the objects of list's kind when a Secret or a ConfigMap that they refer to appears, changes or goes.
+func WatchCore(b *builder.Builder, list client.ObjectList, from Sources) *builder.Builder {
 	for _, kind := range []string{KindSecret, KindConfigMap} {
-		b = b.WatchesRawSource(source.Kind[client.Object](notices, Metadata(kind), Handler(reader, kind, list)))
+		b = b.WatchesRawSource(source.Kind[client.Object](from.Notices, Metadata(kind), Handler(from.Reader, kind, list)))
 	}
 	return b
+}
+
+// relabelled lets only changes of labels through.
+func relabelled() predicate.Predicate {
+	return predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		DeleteFunc:  func(event.DeleteEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+		UpdateFunc:  predicate.LabelChangedPredicate{}.Update,
+	}
 }
 
 // Metadata returns an empty object of the core group for the metadata of the given kind.

@@ -98,6 +98,8 @@ type ExternalSecretDataRemoteRef struct {
 }
 
 // ExternalSecretDataFromRemoteRef takes several values from a store or a generator.
+// +kubebuilder:validation:XValidation:rule="!(has(self.extract) && has(self.find)) && !((has(self.extract) || has(self.find)) && has(self.sourceRef) && has(self.sourceRef.generatorRef))",message="extract, find, or generatorRef cannot be set at the same time"
+// +kubebuilder:validation:XValidation:rule="has(self.extract) || has(self.find) || has(self.sourceRef)",message="either extract, find, or sourceRef must be set to dataFrom"
 type ExternalSecretDataFromRemoteRef struct {
 	// Extract takes every key of one secret, or every member of one property.
 	// +optional
@@ -115,6 +117,7 @@ type ExternalSecretDataFromRemoteRef struct {
 
 // StoreGeneratorSourceRef names the store or the generator of one entry: one of its fields.
 // +kubebuilder:validation:MaxProperties=1
+// +kubebuilder:validation:XValidation:rule="has(self.storeRef) || has(self.generatorRef)",message="generatorRef or storeRef must be set when using sourceRef in dataFrom"
 type StoreGeneratorSourceRef struct {
 	// StoreRef is the store.
 	// +optional

@@ -35,6 +35,8 @@ const (
 )
 
 // ExternalSecretTarget is the Secret to be made.
+// +kubebuilder:validation:XValidation:rule="!(has(self.deletionPolicy) && self.deletionPolicy == 'Delete' && has(self.creationPolicy) && self.creationPolicy in ['Merge', 'None', 'CreateOrMerge'])",message="deletionPolicy=Delete must not be used when the controller doesn't own the secret. Please set creationPolicy=Owner"
+// +kubebuilder:validation:XValidation:rule="!(has(self.deletionPolicy) && self.deletionPolicy == 'Merge' && has(self.creationPolicy) && self.creationPolicy == 'None')",message="deletionPolicy=Merge must not be used with creationPolicy=None. There is no Secret to merge with"
 type ExternalSecretTarget struct {
 	// Name of the target. That of the ExternalSecret when empty.
 	// +kubebuilder:validation:MinLength=1

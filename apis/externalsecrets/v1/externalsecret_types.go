@@ -33,6 +33,7 @@ const (
 )
 
 // ExternalSecretSpec is the wanted Secret: where its values come from, how they are shaped and where they go.
+// +kubebuilder:validation:XValidation:rule="(has(self.data) && size(self.data) > 0) || (has(self.dataFrom) && size(self.dataFrom) > 0)",message="either data or dataFrom should be specified"
 type ExternalSecretSpec struct {
 	// SecretStoreRef is the store of every entry that names none of its own.
 	// +optional

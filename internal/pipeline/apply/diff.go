@@ -12,6 +12,7 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/fingerprint"
+	"github.com/sluice-operator/sluice/internal/ownership"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 )
 
@@ -124,8 +125,9 @@ func emptied(w Wish, policy esv1.ExternalSecretCreationPolicy, target *Target) (
 		if target == nil {
 			return Change{Action: Keep, Absent: true}, true, nil
 		}
-		if !metav1.IsControlledBy(target, w.Owner) {
-			return Change{Action: Keep}, true, nil
+		if !made(w.Owner, target) {
+			return Change{}, true, fault.New(fault.Conflict, "%s is not deleted although all its sources are gone: ExternalSecret %q has not "+
+				"made it: delete it, or choose another target.name", described(w.Owner), w.Owner.Name)
 		}
 		return Change{Action: Delete, Absent: true}, true, nil
 	case esv1.DeleteRetain:
@@ -133,6 +135,14 @@ func emptied(w Wish, policy esv1.ExternalSecretCreationPolicy, target *Target) (
 	default:
 		return Change{}, false, nil
 	}
+}
+
+// made says whether owner has made target. Somebody may have taken the owner reference away; the label tells then.
+func made(owner *esv1.ExternalSecret, target *Target) bool {
+	if controller := metav1.GetControllerOf(target); controller != nil {
+		return controller.UID == owner.UID
+	}
+	return target.GetLabels()[esv1.LabelCreatedBy] == CreatedBy(owner.Namespace, owner.Name)
 }
 
 // permitted refuses targets that must not be touched or cannot be.
@@ -226,7 +236,7 @@ func coversText(have, want map[string]string) bool {
 
 // matches reports whether the target holds exactly what this owner would apply, so that an apply would change nothing.
 func matches(target *Target, owner *esv1.ExternalSecret, d render.Desired) (bool, error) {
-	mine, err := target.applied(FieldManager(owner.Name))
+	applied, err := ownership.Applied(target, FieldManager(owner.Name))
 	if err != nil {
 		return false, err
 	}
@@ -235,7 +245,7 @@ func matches(target *Target, owner *esv1.ExternalSecret, d render.Desired) (bool
 		covers(target.Fields, fields, false) &&
 		coversText(target.GetLabels(), d.Labels) &&
 		coversText(target.GetAnnotations(), d.Annotations) &&
-		mine.equal(d, fields) &&
+		target.parts(applied).equal(d, fields) &&
 		target.Immutable == d.Immutable &&
 		(owner.Spec.Target.CreationPolicyOrDefault() != esv1.CreateOwner || metav1.IsControlledBy(target, owner)) &&
 		!slices.ContainsFunc(d.Finalizers, func(f string) bool { return !slices.Contains(target.GetFinalizers(), f) }), nil

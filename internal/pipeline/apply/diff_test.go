@@ -27,7 +27,7 @@ creation      deletion sources  missing foreign settled edited theirs   deployed
 Owner         Retain   there    create  write   keep    write  Conflict Conflict Invalid Invalid
 Owner         Retain   gone     retain  retain  retain  retain retain   retain   retain  retain
 Owner         Delete   there    create  write   keep    write  Conflict Conflict Invalid Invalid
-Owner         Delete   gone     absent  keep    delete  delete keep     keep     keep    keep
+Owner         Delete   gone     absent  Conflict delete delete Conflict Conflict Conflict Conflict
 Owner         Merge    there    create  write   keep    write  Conflict Conflict Invalid Invalid
 Owner         Merge    gone     create  write   write   write  Conflict Conflict Invalid Invalid
 Orphan        Retain   there    create  write   keep    write  Conflict Conflict Invalid Invalid
@@ -280,6 +280,21 @@ func TestDiffTakesBackWhatIsNotWantedAnyMore(t *testing.T) {
 	}
 }
 
+func TestDiffDeletesWhatLostItsOwnerReference(t *testing.T) {
+	owner := asking(esv1.CreateOwner, esv1.DeleteDelete)
+	w := wish(owner, nil)
+	w.Empty = true
+	target := delivered(t, owner, map[string]string{"password": "new"})
+	target.OwnerReferences = nil
+	if change, err := apply.Diff(w, apply.OfSecret(target)); err != nil || change.Action != apply.Delete {
+		t.Errorf("action = %d, err = %v; want a deletion: the label still says who made it", change.Action, err)
+	}
+	target.OwnerReferences = []metav1.OwnerReference{controller("Deployment", "web", "u")}
+	if _, err := apply.Diff(w, apply.OfSecret(target)); !fault.Is(err, fault.Conflict) {
+		t.Errorf("err = %v; want a Conflict: it is the Deployment's now", err)
+	}
+}
+
 func TestDiffRefusals(t *testing.T) {
 	cases := []struct {
 		reason string
@@ -313,6 +328,11 @@ func TestDiffRefusals(t *testing.T) {
 		{
 			"bootstrap tokens are left alone", func(_ *apply.Wish, s *corev1.Secret) { s.Type = corev1.SecretTypeBootstrapToken },
 			fault.Invalid, "bootstrap.kubernetes.io/token",
+		},
+		{
+			"what was there before is not deleted with its sources", func(w *apply.Wish, _ *corev1.Secret) {
+				w.Owner.Spec.Target.DeletionPolicy, w.Empty = esv1.DeleteDelete, true
+			}, fault.Conflict, `secret "app" is not deleted although all its sources are gone: ExternalSecret "app" has not made it`,
 		},
 		{
 			"what is immutable says so", func(_ *apply.Wish, s *corev1.Secret) { s.Immutable = new(true) },

@@ -5,6 +5,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fingerprint"
+	"github.com/sluice-operator/sluice/internal/ownership"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 )
 
@@ -30,10 +31,11 @@ func Observe(owner *esv1.ExternalSecret, target *Target, hasher fingerprint.Hash
 	if target == nil {
 		return Observed{State: plan.TargetMissing}, nil
 	}
-	part, err := owned(owner, target)
+	written, err := ownership.Written(target, FieldManager(owner.Name))
 	if err != nil {
 		return Observed{}, err
 	}
+	part := owned(owner, target, target.parts(written))
 	recorded := splitStamp(target.GetAnnotations()[HashAnnotation(owner)])
 	o := Observed{State: plan.TargetDrifted, Delivered: recorded.keyID != "", Data: part.data}
 	managed := target.GetLabels()[esv1.LabelManaged] == esv1.LabelManagedValue
@@ -49,18 +51,28 @@ func Observe(owner *esv1.ExternalSecret, target *Target, hasher fingerprint.Hash
 	return o, nil
 }
 
+// Restore returns w with the data and the fingerprint of the inputs as they were delivered to target, and whether target
+// still has all of that data: then a write of it takes back only what others have changed around it.
+func Restore(w Wish, target *Target) (Wish, bool, error) {
+	applied, err := ownership.Applied(target, FieldManager(w.Owner.Name))
+	if err != nil {
+		return w, false, err
+	}
+	annotation := HashAnnotation(w.Owner)
+	recorded := splitStamp(target.GetAnnotations()[annotation])
+	w.InputHash, w.Desired.Data = recorded.inputs, subset(target.Data, target.parts(applied).keys)
+	anew := marked(w, w.Owner.Spec.Target.CreationPolicyOrDefault(), target)
+	return w, anew.Annotations[annotation] == recorded.String(), nil
+}
+
 // portion is the part of a target that an owner is answerable for, without the fingerprints themselves.
 type portion struct {
 	data, fields        map[string][]byte
 	labels, annotations map[string]string
 }
 
-// owned returns the part of target that owner is answerable for.
-func owned(owner *esv1.ExternalSecret, target *Target) (portion, error) {
-	mine, err := target.applied(FieldManager(owner.Name))
-	if err != nil {
-		return portion{}, err
-	}
+// owned returns the part of target that owner is answerable for; mine is what it has written there.
+func owned(owner *esv1.ExternalSecret, target *Target, mine parts) portion {
 	part := portion{
 		data:        target.Data,
 		fields:      map[string][]byte{},
@@ -76,7 +88,7 @@ func owned(owner *esv1.ExternalSecret, target *Target) (portion, error) {
 		}
 	}
 	delete(part.annotations, HashAnnotation(owner))
-	return part, nil
+	return part
 }
 
 func subset[V any](m map[string]V, keys []string) map[string]V {

@@ -172,3 +172,34 @@ func TestObserveFailsOnUnreadableManagedFields(t *testing.T) {
 		t.Errorf("err = %v, want it said", err)
 	}
 }
+
+func TestRestore(t *testing.T) {
+	cases := []struct {
+		reason string
+		change func(*corev1.Secret)
+		want   bool
+	}{
+		{"nothing is lost", func(*corev1.Secret) {}, true},
+		{"a label was edited", func(s *corev1.Secret) { s.Labels["team"] = "b" }, true},
+		{"the mark was removed", func(s *corev1.Secret) { delete(s.Labels, esv1.LabelManaged) }, true},
+		{"a key was added", func(s *corev1.Secret) { s.Data["extra"] = []byte("x") }, true},
+		{"a value was edited", func(s *corev1.Secret) { s.Data["password"] = []byte("x") }, false},
+		{"the data is somebody else's", func(s *corev1.Secret) { s.ManagedFields[0].Manager = "kubectl" }, false},
+		{"a key was removed", func(s *corev1.Secret) { delete(s.Data, "password") }, false},
+		{"the fingerprint was removed", func(s *corev1.Secret) { delete(s.Annotations, esv1.AnnotationDataHash) }, false},
+	}
+	for _, tc := range cases {
+		t.Run(tc.reason, func(t *testing.T) {
+			owner := asking(esv1.CreateOwner, "")
+			target := delivered(t, owner, map[string]string{"password": "s3cret"})
+			tc.change(target)
+			w, whole, err := apply.Restore(apply.Wish{Owner: owner, Hasher: hasher, Desired: wish(owner, nil).Desired}, apply.OfSecret(target))
+			if err != nil || whole != tc.want {
+				t.Fatalf("whole = %t, err = %v; want %t", whole, err, tc.want)
+			}
+			if whole && (w.InputHash != "inputs" || string(w.Desired.Data["password"]) != "s3cret" || len(w.Desired.Data) != 1) {
+				t.Errorf("the wish is %+v, want what was delivered", w)
+			}
+		})
+	}
+}

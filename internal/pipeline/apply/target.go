@@ -83,18 +83,12 @@ func (t *Target) takeBinary(content map[string]any) {
 	}
 }
 
-// applied is what a field manager owns of a target.
-type applied struct {
-	// keys are those of Data, paths those of Fields. labels and annotations are names.
-	keys, paths, labels, annotations []string
-}
+// parts are parts of a target by their names: keys of Data, paths of Fields, names of labels and annotations.
+type parts struct{ keys, paths, labels, annotations []string }
 
-func (t *Target) applied(manager string) (applied, error) {
-	set, err := ownership.Applied(t, manager)
-	if err != nil {
-		return applied{}, err
-	}
-	a := applied{
+// parts returns the parts that a set of fields holds.
+func (t *Target) parts(set *fieldpath.Set) parts {
+	a := parts{
 		keys:        t.keys(set),
 		labels:      ownership.Keys(set, "metadata", "labels"),
 		annotations: ownership.Keys(set, "metadata", "annotations"),
@@ -107,7 +101,7 @@ func (t *Target) applied(manager string) (applied, error) {
 			}
 		}
 	}
-	return a, nil
+	return a
 }
 
 // keys returns the keys of Data in set, sorted. A field in the container that is no text is none.
@@ -122,12 +116,12 @@ func (t *Target) keys(set *fieldpath.Set) []string {
 }
 
 // ownsField reports whether the field at path is one of the paths, or inside of one that is owned as a whole.
-func (a applied) ownsField(path string) bool {
+func (a parts) ownsField(path string) bool {
 	return slices.ContainsFunc(a.paths, func(owned string) bool { return path == owned || strings.HasPrefix(path, owned+".") })
 }
 
 // equal reports whether exactly what is desired is owned.
-func (a applied) equal(d render.Desired, fields map[string][]byte) bool {
+func (a parts) equal(d render.Desired, fields map[string][]byte) bool {
 	return slices.Equal(a.keys, slices.Sorted(maps.Keys(d.Data))) &&
 		slices.Equal(a.labels, slices.Sorted(maps.Keys(d.Labels))) &&
 		slices.Equal(a.annotations, slices.Sorted(maps.Keys(d.Annotations))) &&
@@ -135,7 +129,7 @@ func (a applied) equal(d render.Desired, fields map[string][]byte) bool {
 }
 
 // fieldsEqual reports whether exactly the wanted fields are owned.
-func (a applied) fieldsEqual(wanted map[string][]byte) bool {
+func (a parts) fieldsEqual(wanted map[string][]byte) bool {
 	for path := range wanted {
 		if !a.ownsField(path) {
 			return false

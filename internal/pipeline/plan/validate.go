@@ -7,8 +7,8 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 )
 
-// Validate checks what the schema of an ExternalSecret cannot: rules over several fields. All that is wrong is named in
-// one fault.Invalid error.
+// Validate checks the rules over several fields. The schema has most of them, but an object may be older than its schema. All
+// that is wrong is named in one fault.Invalid error.
 func Validate(spec *esv1.ExternalSecretSpec) error {
 	wrong := policies(&spec.Target)
 	if len(spec.Data) == 0 && len(spec.DataFrom) == 0 {

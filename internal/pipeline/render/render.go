@@ -83,7 +83,7 @@ func (r Renderer) shape(in Input, kind string, paths bool) (Desired, error) {
 	if err := p.render(in); err != nil {
 		return Desired{}, err
 	}
-	return p.out, Allowed(p.out)
+	return p.out, fault.In(Allowed(p.out), "%s", in.Path)
 }
 
 // keepsValues says whether the fetched values are part of the result: they are under mergePolicy Merge, and where no
@@ -143,8 +143,8 @@ func (p *page) text(t fetch.TemplateText) error {
 	case place == nil && p.paths:
 		return p.field(t)
 	case place == nil:
-		return fault.New(fault.Invalid,
-			`templateFrom target=%q is not allowed when targeting a %s, must be one of "Data", "Annotations" or "Labels"`, t.Target, p.kind)
+		return fault.New(fault.Invalid, `%s: templateFrom target=%q is not allowed when targeting a %s, `+
+			`must be one of "Data", "Annotations" or "Labels"`, t.Where, t.Target, p.kind)
 	}
 	scope := templates.Values
 	if t.Scope == esv1.TemplateScopeKeysAndValues {

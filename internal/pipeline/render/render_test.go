@@ -256,13 +256,13 @@ func TestSecretRefusals(t *testing.T) {
 		},
 		{
 			"a target that a Secret does not have",
-			render.Input{Template: &esv1.ExternalSecretTemplate{}, Texts: []fetch.TemplateText{{Key: "k", Target: "spec.x"}}},
-			[]string{`templateFrom target="spec.x" is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`},
+			render.Input{Template: &esv1.ExternalSecretTemplate{}, Texts: []fetch.TemplateText{{Key: "k", Where: "there", Target: "spec.x"}}},
+			[]string{`there: templateFrom target="spec.x" is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`},
 		},
 		{
 			"a token of a ServiceAccount",
 			render.Input{Template: &esv1.ExternalSecretTemplate{Type: corev1.SecretTypeServiceAccountToken}},
-			[]string{"kubernetes.io/service-account-token"},
+			[]string{path, "kubernetes.io/service-account-token"},
 		},
 		{
 			"a bootstrap token",

@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -59,28 +60,51 @@ func Status(ctx context.Context, c client.Client, before, object client.Object) 
 	return client.IgnoreNotFound(c.Status().Patch(ctx, object, client.MergeFrom(before)))
 }
 
-// safetyNet is the longest wait after a failure that takes a change: not everything that can mend one is watched.
+// safetyNet is the longest wait after a failure that takes a change, because not everything that can mend one is watched. The
+// queue's own waits grow to the same length.
 const safetyNet = 5 * time.Minute
 
-// Retry says when to try again after err: at once and then ever more slowly where waiting may help, and where it takes a
-// change after wait or safetyNet, whichever is shorter. A zero wait is none.
-func Retry(ctx context.Context, err error, wait time.Duration) (ctrl.Result, error) {
+// Later asks for another look after a time, zero for none. When that has come, what is new or has changed goes first.
+func Later(after time.Duration) ctrl.Result {
+	if after <= 0 {
+		return ctrl.Result{}
+	}
+	return ctrl.Result{RequeueAfter: after, Priority: new(handler.LowPriority)}
+}
+
+// Failing returns for how long an object has not been Ready.
+func Failing(conditions []metav1.Condition, now time.Time) time.Duration {
+	ready := meta.FindStatusCondition(conditions, esv1.ConditionReady)
+	if ready == nil || ready.Status != metav1.ConditionFalse {
+		return 0
+	}
+	return now.Sub(ready.LastTransitionTime.Time)
+}
+
+// Retry says when to try again after err, for an object that is looked at each interval, zero for never, and that has failed
+// for some time. Where waiting may help, that is at once and then ever more slowly, but not more slowly than each interval.
+// Where it takes a change it is after the interval or safetyNet, whichever is shorter.
+func Retry(ctx context.Context, err error, interval, failing time.Duration) (ctrl.Result, error) {
 	log := logf.FromContext(ctx)
 	switch kind := fault.KindOf(err); kind {
 	case fault.Invalid, fault.Conflict, fault.Unsupported:
-		if wait <= 0 || wait > safetyNet {
-			wait = safetyNet
+		wait := safetyNet
+		if interval > 0 {
+			wait = min(interval, safetyNet)
 		}
 		log.Info("waiting for a change", "kind", kind.String(), "reason", fault.Message(err))
-		return ctrl.Result{RequeueAfter: wait}, nil
+		return Later(wait), nil
 	case fault.Throttled:
 		if after := fault.RetryAfter(err); after > 0 {
-			return ctrl.Result{RequeueAfter: after}, nil
+			return Later(after), nil
 		}
 	case fault.Unknown:
 		log.Info("unexpected error", "causes", fault.Chain(err))
 	default:
 		log.V(1).Info("failed", "kind", kind.String(), "causes", fault.Chain(err))
+	}
+	if interval > 0 && interval < safetyNet && failing >= interval {
+		return Later(interval), nil
 	}
 	return ctrl.Result{}, err
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -143,9 +143,9 @@ func TestRetry(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.reason, func(t *testing.T) {
-			result, err := report.Retry(t.Context(), tc.err, wait)
-			if want := (ctrl.Result{RequeueAfter: tc.after}); result != want {
-				t.Errorf("result = %+v, want %+v", result, want)
+			result, err := report.Retry(t.Context(), tc.err, wait, 0)
+			if diff := cmp.Diff(report.Later(tc.after), result); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 			if tc.backoff && !errors.Is(err, tc.err) {
 				t.Errorf("err = %v, want the error itself, so that the queue backs off", err)
@@ -159,10 +159,60 @@ func TestRetry(t *testing.T) {
 
 func TestRetryLooksAgain(t *testing.T) {
 	for _, wait := range []time.Duration{0, time.Hour} {
-		result, err := report.Retry(t.Context(), fault.New(fault.Invalid, "x"), wait)
+		result, err := report.Retry(t.Context(), fault.New(fault.Invalid, "x"), wait, time.Hour)
 		if err != nil || result.RequeueAfter != 5*time.Minute {
 			t.Errorf("after a wait of %v: %+v, %v; want five minutes, since not everything that can mend it is watched", wait, result, err)
 		}
+	}
+}
+
+func TestRetryKeepsTheInterval(t *testing.T) {
+	cases := []struct {
+		reason        string
+		kind          fault.Kind
+		wait, failing time.Duration
+		after         time.Duration
+	}{
+		{"what has failed for an interval is tried each interval", fault.NotFound, 10 * time.Second, 11 * time.Second, 10 * time.Second},
+		{"also what is refused", fault.Denied, 10 * time.Second, time.Hour, 10 * time.Second},
+		{"and what does not answer", fault.Unavailable, 10 * time.Second, 10 * time.Second, 10 * time.Second},
+		{"before that it is tried sooner", fault.NotFound, 10 * time.Second, 9 * time.Second, 0},
+		{"a long interval does not make it later than the queue does", fault.NotFound, time.Hour, 2 * time.Hour, 0},
+		{"without an interval the queue decides", fault.NotFound, 0, time.Hour, 0},
+	}
+	for _, tc := range cases {
+		t.Run(tc.reason, func(t *testing.T) {
+			result, err := report.Retry(t.Context(), fault.New(tc.kind, "x"), tc.wait, tc.failing)
+			if result.RequeueAfter != tc.after || (err == nil) != (tc.after > 0) {
+				t.Errorf("result = %+v, err = %v; want to come again after %v, or an error for the queue", result, err, tc.after)
+			}
+		})
+	}
+}
+
+func TestLater(t *testing.T) {
+	if result := report.Later(0); !result.IsZero() {
+		t.Errorf("%+v, want no further look", result)
+	}
+	result := report.Later(time.Hour)
+	if result.RequeueAfter != time.Hour || result.Priority == nil || *result.Priority >= 0 {
+		t.Errorf("%+v, want a look after an hour, behind what is new", result)
+	}
+}
+
+func TestFailing(t *testing.T) {
+	var conditions []metav1.Condition
+	if got := report.Failing(conditions, noon); got != 0 {
+		t.Errorf("failing for %v without a condition", got)
+	}
+	report.Ready(&conditions, noon, 1, metav1.ConditionFalse, "SecretSyncedError", "x")
+	report.Ready(&conditions, later, 1, metav1.ConditionFalse, "SecretSyncedError", "y")
+	if got := report.Failing(conditions, later.Add(time.Second)); got != later.Sub(noon)+time.Second {
+		t.Errorf("failing for %v, want the time since the first failure", got)
+	}
+	report.Ready(&conditions, later, 1, metav1.ConditionTrue, "SecretSynced", "x")
+	if got := report.Failing(conditions, later.Add(time.Second)); got != 0 {
+		t.Errorf("failing for %v though it is Ready", got)
 	}
 }
 
