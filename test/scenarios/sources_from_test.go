@@ -106,11 +106,6 @@ data:
 				"token": "CANARY-two", "extra": "CANARY-extra", "username": "CANARY-admin", "password": "CANARY-cluster-password",
 			},
 		},
-		{
-			name: "extract-and-find-in-one-entry",
-			spec: dataFrom("fake", `- {extract: {key: people}, find: {name: {regexp: x}}}`),
-			says: []string{"extract, find, or generatorRef cannot be set at the same time"},
-		},
 	}
 }
 
@@ -252,11 +247,6 @@ func generatorCases() []sourceCase {
 			name: "generator-that-does-not-exist",
 			spec: "dataFrom:\n" + generate("Password", "nope", ""),
 			says: []string{"spec.dataFrom[0]", `generator Password "nope" does not exist in namespace "sources"`},
-		},
-		{
-			name: "generator-with-extract",
-			spec: dataFrom("fake", strings.TrimRight(generate("Password", "password", "  extract: {key: foo}"), "\n")),
-			says: []string{"extract, find, or generatorRef cannot be set at the same time"},
 		},
 		{
 			name: "generator-with-a-key-that-no-secret-can-hold",

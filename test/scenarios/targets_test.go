@@ -372,7 +372,7 @@ var _ = Describe("the template of a target", Label("targets"), func() {
 			"retyped":   {`secret "retyped" has type Opaque, which cannot be changed to kubernetes.io/basic-auth`, "delete the secret"},
 			"account":   {"spec.target.template: type kubernetes.io/service-account-token is refused"},
 			"bootstrap": {"type bootstrap.kubernetes.io/token is refused"},
-			"bound":     {"annotation kubernetes.io/service-account.name is refused"},
+			"bound":     {"annotation kubernetes.io/service-account.* is refused"},
 			"misplaced": {
 				"spec.target.template.templateFrom[0]",
 				`templateFrom target="spec" is not allowed when targeting a Secret, must be one of "Data", "Annotations" or "Labels"`,
