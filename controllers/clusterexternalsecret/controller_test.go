@@ -205,7 +205,8 @@ var _ = Describe("A ClusterExternalSecret", func() {
 		Expect(err).To(HaveOccurred(), "the right may be granted at any time")
 		Expect(w.Gone(at(a, "renamed"))).To(BeTrue())
 		Expect(w.child(b, "renamed")).NotTo(BeNil())
-		lab.ExpectNotReady(ces, esv1.ReasonNamespacesFailed, a+`: the operator may not delete external secret "app"`, "grant it the verbs")
+		lab.ExpectNotReady(ces, esv1.ReasonNamespacesFailed, a+`: the operator may not delete external secret "app"`,
+			`grant it the verb "delete" on externalsecrets there`)
 	})
 
 	It("leaves alone what is not its own, serves the other namespaces, and recovers when the place is free", func() {
@@ -294,7 +295,7 @@ var _ = Describe("A ClusterExternalSecret", func() {
 		made.Label("team", "not a label")
 		w.Create(ces)
 		w.Reconcile(w.controller, ces)
-		lab.ExpectNotReady(ces, esv1.ReasonNamespacesFailed, a+`: the API server refuses external secret "app": metadata.labels`, b+": ")
+		lab.ExpectNotReady(ces, esv1.ReasonNamespacesFailed, a+`: the API server refuses external secret "app" in namespace "`+a+`": metadata.labels`, b+": ")
 	})
 
 	It("with a selector that is none names it, and removes nothing", func() {

@@ -10,6 +10,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 )
 
@@ -49,7 +50,7 @@ func (c *Controller) sync(ctx context.Context, ces *esv1.ClusterExternalSecret) 
 		switch {
 		case going(err):
 		case err != nil:
-			out.note(p.namespace, writeError(err, "patch", want.name, p.namespace))
+			out.note(p.namespace, fault.OfWrite(err, "patch", called(want.name, p.namespace)))
 		default:
 			out.provisioned = append(out.provisioned, p.namespace)
 		}

@@ -2,8 +2,6 @@ package clusterexternalsecret
 
 import (
 	"context"
-	"errors"
-	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -56,7 +54,7 @@ func (c *Controller) prune(ctx context.Context, want *wanted, applied *configura
 
 func (c *Controller) remove(ctx context.Context, es *esv1.ExternalSecret) error {
 	err := c.Client.Delete(ctx, es.DeepCopy(), client.Preconditions{UID: &es.UID})
-	return writeError(client.IgnoreNotFound(err), "delete", es.Name, es.Namespace)
+	return fault.OfWrite(client.IgnoreNotFound(err), "delete", called(es.Name, es.Namespace))
 }
 
 // going says that a write failed because the namespace is being deleted, or is gone already.
@@ -64,32 +62,7 @@ func going(err error) bool {
 	return apierrors.IsNotFound(err) || apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause)
 }
 
-// writeError gives an error of the API server a kind, and a text that leaves out what the server quotes.
-func writeError(err error, verb, name, namespace string) error {
-	switch {
-	case err == nil:
-		return nil
-	case apierrors.IsForbidden(err):
-		return fault.Wrap(fault.Denied, err, "the operator may not %s external secret %q in namespace %q: grant it the verbs create, "+
-			"patch and delete on externalsecrets there, or look for an admission policy or quota that refuses it", verb, name, namespace)
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
-		return fault.Wrap(fault.Invalid, err, "the API server refuses external secret %q: %s", name, refusal(err))
-	case apierrors.IsConflict(err):
-		return fault.Wrap(fault.Unavailable, err, "external secret %q changed at the same moment", name)
-	default:
-		return fault.Wrap(fault.Unavailable, err, "could not %s external secret %q", verb, name)
-	}
-}
-
-// refusal lists the fields that the API server finds wrong, and how.
-func refusal(err error) string {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
-		return "it is too large or malformed"
-	}
-	fields := make([]string, 0, len(status.Status().Details.Causes))
-	for _, cause := range status.Status().Details.Causes {
-		fields = append(fields, cause.Field+" ("+string(cause.Type)+")")
-	}
-	return strings.Join(fields, ", ")
+// called is how errors and rights name an ExternalSecret.
+func called(name, namespace string) fault.Object {
+	return fault.Object{Kind: "external secret", Resource: "externalsecrets", Namespace: namespace, Name: name}
 }

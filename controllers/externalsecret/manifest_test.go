@@ -358,7 +358,9 @@ var _ = Describe("A target of another kind", func() {
 		Entry("a path in a ConfigMap", configMap().Literal("spec.x", "x"), false,
 			`templateFrom target="spec.x" is not allowed when targeting a ConfigMap`),
 		Entry("what the API server refuses", appConfig().Literal("spec.database", "port: {{ .password }}"), false,
-			`AppConfig "app"`, "spec.database.port"),
+			`AppConfig "app"`, "another type: spec.database"),
+		Entry("a field that the schema lacks, of which no name is told that may be a value",
+			appConfig().Literal("spec.database", "{{ .password }}: x"), false, `AppConfig "app"`, "has no such field"),
 	)
 
 	It("names the right that is missing", func() {

@@ -28,7 +28,7 @@ func Claim(ctx context.Context, live client.Reader, c client.Client, owner *esv1
 	}
 	whole := reference(owner)
 	if err := live.Get(ctx, client.ObjectKeyFromObject(target), whole); err != nil {
-		return writeError(client.IgnoreNotFound(err), "get", placeOf(owner))
+		return fault.OfWrite(client.IgnoreNotFound(err), "get", placeOf(owner))
 	}
 	patch, err := csaupgrade.UpgradeManagedFieldsPatch(whole, sets.New(manager), manager)
 	if err != nil {
@@ -37,5 +37,5 @@ func Claim(ctx context.Context, live client.Reader, c client.Client, owner *esv1
 	if patch == nil {
 		return nil
 	}
-	return writeError(c.Patch(ctx, whole, client.RawPatch(types.JSONPatchType, patch)), "patch", placeOf(owner))
+	return fault.OfWrite(c.Patch(ctx, whole, client.RawPatch(types.JSONPatchType, patch)), "patch", placeOf(owner))
 }

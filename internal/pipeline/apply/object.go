@@ -2,6 +2,7 @@ package apply
 
 import (
 	"encoding/base64"
+	"strings"
 	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
@@ -12,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 )
 
@@ -74,12 +76,32 @@ func textsAt(content map[string]any, path []string) map[string]any {
 	return content
 }
 
-// placeOf returns the place of the target that owner asks for.
-func placeOf(owner *esv1.ExternalSecret) place {
-	at := place{kind: "secret", resource: "secrets", namespace: owner.Namespace, name: owner.TargetName()}
+// placeOf returns how errors and rights name the target that owner asks for.
+func placeOf(owner *esv1.ExternalSecret) fault.Object {
+	o := fault.Object{Kind: "secret", Resource: "secrets", Namespace: owner.Namespace, Name: owner.TargetName()}
 	if m := owner.Spec.Target.Manifest; !m.IsSecret() {
 		plural, _ := meta.UnsafeGuessKindToResource(m.GroupVersionKind())
-		at.kind, at.resource = m.Kind, plural.GroupResource().String()
+		o.Kind, o.Resource = m.Kind, plural.GroupResource().String()
+		o.Field = func(path string) string { return asWritten(&owner.Spec.Target, path) }
 	}
-	return at
+	return o
+}
+
+// asWritten returns as much of the path of a field as stands in the ExternalSecret: what a template rendered to may have a
+// value as the name of a field.
+func asWritten(target *esv1.ExternalSecretTarget, path string) string {
+	longest, _, _ := strings.Cut(path, ".")
+	known := []string{strings.Join(render.Container(target), "."), "metadata.labels", "metadata.annotations"}
+	if target.Template != nil {
+		for i := range target.Template.TemplateFrom {
+			known = append(known, target.Template.TemplateFrom[i].Target)
+		}
+	}
+	for _, field := range known {
+		inside := path == field || strings.HasPrefix(path, field+".") || strings.HasPrefix(path, field+"[")
+		if inside && len(field) > len(longest) {
+			longest = field
+		}
+	}
+	return longest
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"regexp"
 	"strings"
 
@@ -40,9 +39,9 @@ func Do(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target
 }
 
 // remove deletes an object as it was seen, unless it is gone already.
-func remove(ctx context.Context, c client.Client, object client.Object, at place) error {
+func remove(ctx context.Context, c client.Client, object client.Object, at fault.Object) error {
 	uid := object.GetUID()
-	return writeError(client.IgnoreNotFound(c.Delete(ctx, object, client.Preconditions{UID: &uid})), "delete", at)
+	return fault.OfWrite(client.IgnoreNotFound(c.Delete(ctx, object, client.Preconditions{UID: &uid})), "delete", at)
 }
 
 // write applies d. Where the target is shared, a field of another ExternalSecret is not taken from it.
@@ -51,13 +50,13 @@ func write(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, d r
 	if !owns(owner.Spec.Target.CreationPolicyOrDefault()) {
 		err := c.Apply(ctx, config, manager)
 		if !apierrors.IsConflict(err) {
-			return writeError(err, "patch", placeOf(owner))
+			return fault.OfWrite(err, "patch", placeOf(owner))
 		}
 		if err := rival(ctx, c, owner, err); err != nil {
 			return err
 		}
 	}
-	return writeError(c.Apply(ctx, config, manager, client.ForceOwnership), "patch", placeOf(owner))
+	return fault.OfWrite(c.Apply(ctx, config, manager, client.ForceOwnership), "patch", placeOf(owner))
 }
 
 // managerInConflict finds the field manager in what the API server says of a conflict.
@@ -122,7 +121,7 @@ func removeKeys(ctx context.Context, c client.Client, owner *esv1.ExternalSecret
 		return fault.Wrap(fault.Unknown, err, "the patch that removes keys cannot be written")
 	}
 	err = c.Patch(ctx, reference(owner), client.RawPatch(types.MergePatchType, patch), client.FieldOwner(FieldManager(owner.Name)))
-	return writeError(err, "patch", placeOf(owner))
+	return fault.OfWrite(err, "patch", placeOf(owner))
 }
 
 // Orphans deletes the Secrets that owner made under another name, or before its target became one of another kind, and
@@ -130,9 +129,9 @@ func removeKeys(ctx context.Context, c client.Client, owner *esv1.ExternalSecret
 func Orphans(ctx context.Context, c client.Client, owner *esv1.ExternalSecret) ([]string, error) {
 	var made corev1.SecretList
 	mine := client.MatchingLabels{esv1.LabelCreatedBy: CreatedBy(owner.Namespace, owner.Name)}
-	secrets := place{kind: "secret", resource: "secrets", namespace: owner.Namespace}
+	secrets := fault.Object{Kind: "secret", Resource: "secrets", Namespace: owner.Namespace}
 	if err := c.List(ctx, &made, client.InNamespace(owner.Namespace), mine); err != nil {
-		return nil, writeError(err, "list", secrets)
+		return nil, fault.OfWrite(err, "list", secrets)
 	}
 	var deleted []string
 	for i := range made.Items {
@@ -141,71 +140,11 @@ func Orphans(ctx context.Context, c client.Client, owner *esv1.ExternalSecret) (
 		if target || !metav1.IsControlledBy(secret, owner) {
 			continue
 		}
-		secrets.name = secret.Name
+		secrets.Name = secret.Name
 		if err := remove(ctx, c, secret, secrets); err != nil {
 			return deleted, err
 		}
 		deleted = append(deleted, secret.Name)
 	}
 	return deleted, nil
-}
-
-// place is where something is written, as errors and rights name it.
-type place struct{ kind, resource, namespace, name string }
-
-func (p place) String() string {
-	return fmt.Sprintf("%s %q in namespace %q", p.kind, p.name, p.namespace)
-}
-
-// writeError gives an error of the API server a kind, and a text without what the server quotes.
-func writeError(err error, verb string, at place) error {
-	switch {
-	case err == nil:
-		return nil
-	case apierrors.IsForbidden(err) && apierrors.HasStatusCause(err, corev1.NamespaceTerminatingCause):
-		return fault.Wrap(fault.Invalid, err, "namespace %q is being deleted", at.namespace)
-	case apierrors.IsForbidden(err):
-		return fault.Wrap(fault.Denied, err, "the operator may not %s %s: grant it the verb %q on %s there, "+
-			"or look for an admission policy or quota that refuses it", verb, at, verb, at.resource)
-	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
-		return fault.Wrap(fault.Invalid, err, "the API server refuses %s: %s", at, refusal(err))
-	case len(mistyped(err)) > 0:
-		return fault.Wrap(fault.Invalid, err, "the API server refuses %s: the schema of the kind has no such field, or one of another type: %s",
-			at, strings.Join(mistyped(err), ", "))
-	case apierrors.IsConflict(err):
-		return fault.Wrap(fault.Unavailable, err, "%s changed at the same moment", at)
-	default:
-		return fault.Wrap(fault.Unavailable, err, "could not %s %s", verb, at)
-	}
-}
-
-var mistypedField = regexp.MustCompile(`\.([A-Za-z0-9_.-]+): (?:expected|field not declared)`)
-
-// mistyped lists the fields that do not fit the schema of a custom resource. The API server says so in a text alone, and as
-// if the failure were its own.
-func mistyped(err error) []string {
-	if !strings.HasPrefix(err.Error(), "failed to create typed patch object") {
-		return nil
-	}
-	var fields []string
-	for _, match := range mistypedField.FindAllStringSubmatch(err.Error(), -1) {
-		fields = append(fields, match[1])
-	}
-	return fields
-}
-
-var inBrackets = regexp.MustCompile(`\[[^\]]*\]`)
-
-// refusal lists the fields that the API server finds wrong, and how; the values that its own text quotes are left out.
-func refusal(err error) string {
-	var status apierrors.APIStatus
-	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
-		return "the object is too large or malformed"
-	}
-	fields := make([]string, 0, len(status.Status().Details.Causes))
-	for _, cause := range status.Status().Details.Causes {
-		// A key in brackets may have come out of a template.
-		fields = append(fields, inBrackets.ReplaceAllString(cause.Field, "[…]")+" ("+string(cause.Type)+")")
-	}
-	return strings.Join(fields, ", ")
 }
