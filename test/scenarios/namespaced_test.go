@@ -17,8 +17,16 @@ var _ = Describe("an operator for one namespace", Label("install"), Ordered, fun
 	const home, apps = "single-system", "single-apps"
 
 	BeforeAll(func(ctx context.Context) {
+		// A control plane of its own: ClusterSecretStores without a class are checked by every operator, and this one cannot
+		// use most of those of the other scenarios.
+		others := world
+		DeferCleanup(func() { world = others })
+		var err error
+		world, err = story.Start(ctx, "", GinkgoWriter)
+		Expect(err).NotTo(HaveOccurred())
+		DeferCleanup(world.Stop)
 		namespace(ctx, apps)
-		// Names of its own keep it apart from the operator of the other scenarios, a controller class keeps the objects apart.
+		// Names of its own keep its rights apart from those that every world has.
 		manifests := strings.NewReplacer(story.OperatorNamespace, home, "namespace: apps", "namespace: "+apps, "=apps", "="+apps).
 			Replace(kubectl(ctx, "kustomize", world.Path("config/namespaced")))
 		apply(ctx, manifests)
@@ -27,7 +35,7 @@ var _ = Describe("an operator for one namespace", Label("install"), Ordered, fun
 		args := kubectl(ctx, "get", "deployment", "sluice", "-n", home, "-o", `jsonpath={range .spec.template.spec.containers[0].args[*]}{@}{"\n"}{end}`)
 		Expect(args).To(ContainSubstring("--namespace=" + apps))
 		single, err := world.StartOperatorAs(ctx, kubeconfig,
-			append(strings.Fields(args), "--operator-namespace", home, "--controller-class", "single")...)
+			append(strings.Fields(args), "--operator-namespace", home)...)
 		Expect(err).NotTo(HaveOccurred())
 		DeferCleanup(func() { Expect(single.Stop()).To(Succeed()) })
 	})
@@ -49,15 +57,14 @@ var _ = Describe("an operator for one namespace", Label("install"), Ordered, fun
 
 	It("pulls and pushes there, and leaves the others alone", func(ctx context.Context) {
 		elsewhere := namespace(ctx, "single-elsewhere")
-		classed := strings.NewReplacer("spec: {provider", "spec: {controller: single, provider")
 		clusterStore := strings.NewReplacer("kind: SecretStore", "kind: ClusterSecretStore", "{name: store}", "{name: single}",
 			"{name: keeper}", "{name: keeper, namespace: "+apps+"}").Replace(kubernetesStore(apps, "keeper", ""))
 		manifests := source + granted(apps, "keeper", "[get, list, watch, create, patch]") +
-			classed.Replace(kubernetesStore(apps, "keeper", "")+clusterStore) +
+			kubernetesStore(apps, "keeper", "") + clusterStore +
 			externalSecret(`{secretStoreRef: {name: store}, data: [{secretKey: a, remoteRef: {key: db, property: user}}]}`) + "\n" +
 			pushSecret(`{secretStoreRefs: [{name: single, kind: ClusterSecretStore}], selector: {secret: {name: db}},
   data: [{match: {secretKey: user, remoteRef: {remoteKey: kept, property: user}}}]}`)
-		applyIn(ctx, elsewhere, classed.Replace(fakeStoreDocument)+
+		applyIn(ctx, elsewhere, fakeStoreDocument+
 			externalSecret(`{secretStoreRef: {name: fake}, data: [{secretKey: a, remoteRef: {key: db}}]}`))
 		applyIn(ctx, apps, manifests)
 		Expect(secret(ctx, apps, "wrong").Data).To(HaveKeyWithValue("a", []byte("CANARY-db")))

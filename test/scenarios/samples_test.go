@@ -109,7 +109,7 @@ func expectWorking(ctx context.Context, objects ...*unstructured.Unstructured) {
 	GinkgoHelper()
 	for _, object := range objects {
 		if object.GroupVersionKind().Group == esv1.GroupVersion().Group {
-			Eventually(readyState(ctx, object)).Should(Equal("True"), "%s %s", object.GetKind(), object.GetName())
+			Eventually(readyState(ctx, object)).Should(HavePrefix("True: "), "%s %s", object.GetKind(), object.GetName())
 		}
 	}
 }

@@ -88,7 +88,8 @@ func ready(ctx context.Context, object client.Object, namespace, name string) fu
 	}
 }
 
-// readyState returns the status of the Ready condition of an object as it was applied last; empty while it has none.
+// readyState returns the status of the Ready condition of an object as it was applied last, and its message; empty while
+// it has none.
 func readyState(ctx context.Context, applied *unstructured.Unstructured) func() (string, error) {
 	return func() (string, error) {
 		now := applied.DeepCopy()
@@ -99,7 +100,7 @@ func readyState(ctx context.Context, applied *unstructured.Unstructured) func() 
 		for _, c := range conditions {
 			condition, ok := c.(map[string]any)
 			if ok && condition["type"] == esv1.ConditionReady && condition["observedGeneration"] == now.GetGeneration() {
-				return fmt.Sprint(condition["status"]), nil
+				return fmt.Sprintf("%s: %s", condition["status"], condition["message"]), nil
 			}
 		}
 		return "", err
