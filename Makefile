@@ -60,7 +60,8 @@ API_GROUPS = $(sort $(shell sed -n 's|^// +groupName=||p' apis/*/*/doc.go))
 .PHONY: reference
 reference: ## Generate docs/reference alone, a page for each API group.
 	@for group in $(API_GROUPS); do \
-		$(CRD_REF_DOCS) --log-level=WARN --source-path=apis --config=hack/reference/config.yaml --templates-dir=hack/reference/templates \
+		$(CRD_REF_DOCS) --log-level=WARN --max-depth=20 --source-path=apis \
+			--config=hack/reference/config.yaml --templates-dir=hack/reference/templates \
 			--renderer=markdown --template-value="group=$$group" --output-path="docs/reference/$$group.md"; \
 	done
 

@@ -295,7 +295,8 @@ var _ = Describe("A ClusterExternalSecret", func() {
 		made.Label("team", "not a label")
 		w.Create(ces)
 		w.Reconcile(w.controller, ces)
-		lab.ExpectNotReady(ces, esv1.ReasonNamespacesFailed, a+`: the API server refuses external secret "app" in namespace "`+a+`": metadata.labels`, b+": ")
+		lab.ExpectNotReady(ces, esv1.ReasonNamespacesFailed,
+			a+`: the API server refuses external secret "app" in namespace "`+a+`": metadata.labels`, b+": ")
 	})
 
 	It("with a selector that is none names it, and removes nothing", func() {
