@@ -9,6 +9,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/sluice-operator/sluice/apis"
 )
 
 // TestEveryFieldIsTold keeps kubectl explain and docs/reference complete.
@@ -53,6 +57,58 @@ func TestReferenceHasEveryKind(t *testing.T) {
 		}
 	}
 	same(t, "the API groups", "the pages in docs/reference", defined, found)
+}
+
+// TestReferenceHasEveryField walks through the types and looks for each field in the section of its type.
+func TestReferenceHasEveryField(t *testing.T) {
+	var all strings.Builder
+	for _, page := range entries(t, "docs/reference", isPage, "README") {
+		text, err := os.ReadFile(filepath.Join(root, "docs/reference", page+".md"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	scheme := runtime.NewScheme()
+	if err := apis.AddToScheme(scheme); err != nil {
+		t.Fatal(err)
+	}
+	seen := map[reflect.Type]bool{}
+	var look func(reflect.Type)
+	look = func(typ reflect.Type) {
+		switch typ.Kind() {
+		case reflect.Pointer, reflect.Slice, reflect.Map:
+			look(typ.Elem())
+			return
+		case reflect.Struct:
+		default:
+			return
+		}
+		if seen[typ] || !strings.HasPrefix(typ.PkgPath(), module+"/apis") || strings.HasSuffix(typ.Name(), "List") {
+			return
+		}
+		seen[typ] = true
+		_, section, told := strings.Cut(all.String(), "\n## "+typ.Name()+"\n")
+		section, _, _ = strings.Cut(section, "\n## ")
+		if !told {
+			t.Errorf("docs/reference has no section on %s", typ.Name())
+		}
+		for field := range typ.Fields() {
+			name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			if name != "" && name != "metadata" && !strings.Contains(section, "| `"+name+"`") {
+				t.Errorf("docs/reference says nothing of %s.%s", typ.Name(), name)
+			}
+			look(field.Type)
+		}
+	}
+	for _, typ := range scheme.AllKnownTypes() {
+		if !strings.HasSuffix(typ.PkgPath(), "/v1beta1") {
+			look(typ)
+		}
+	}
+	if len(seen) < 50 {
+		t.Errorf("only %d types were seen", len(seen))
+	}
 }
 
 // TestOptionalFieldsSaySo keeps two marks in step: the definitions go by the tag, docs/reference by the comment.
