@@ -1,4 +1,4 @@
-# Everything a developer or a pipeline runs. `make` alone lists the targets. Needed: git, make, bash and Go.
+# Everything a developer or a pipeline runs. `make` alone lists the targets. Needed: git, make, bash and Go, and openssl for the tests.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
