@@ -2,6 +2,8 @@ package metrics_test
 
 import (
 	"errors"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -141,3 +143,39 @@ func TestNewTwice(t *testing.T) {
 		t.Error("names that are taken must be an error")
 	}
 }
+
+// TestThePageNamesEveryMetric compares the page for users with what is registered.
+func TestThePageNamesEveryMetric(t *testing.T) {
+	page, err := os.ReadFile("../../docs/guides/metrics.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := &names{}
+	if _, err := metrics.New(seen); err != nil {
+		t.Fatal(err)
+	}
+	if len(*seen) == 0 {
+		t.Error("no metric was seen")
+	}
+	for _, name := range *seen {
+		if !strings.Contains(string(page), "`"+name+"`") {
+			t.Errorf("docs/guides/metrics.md does not name %s", name)
+		}
+	}
+}
+
+// names is a registry that takes the names of metrics down.
+type names []string
+
+var fqName = regexp.MustCompile(`fqName: "([^"]+)"`)
+
+func (n *names) Register(c prometheus.Collector) error {
+	described := make(chan *prometheus.Desc, 1)
+	c.Describe(described)
+	*n = append(*n, fqName.FindStringSubmatch((<-described).String())[1])
+	return nil
+}
+
+func (n *names) MustRegister(...prometheus.Collector) {}
+
+func (n *names) Unregister(prometheus.Collector) bool { return false }
