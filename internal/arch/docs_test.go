@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sluice-operator/sluice/test/guide"
 )
 
 var (
@@ -76,6 +78,35 @@ func TestLinksLeadSomewhere(t *testing.T) {
 	}
 	if found == 0 {
 		t.Error("no page has a link: this test does not see them")
+	}
+}
+
+// TestReadmeShowsTheWalkthrough compares the manifests in the README with the files that they are taken from.
+func TestReadmeShowsTheWalkthrough(t *testing.T) {
+	var files strings.Builder
+	for _, name := range entries(t, "config/demo", func(e fs.DirEntry) bool { return filepath.Ext(e.Name()) == ".yaml" }) {
+		text, err := os.ReadFile(filepath.Join(root, "config/demo", name+".yaml"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files.Write(text)
+	}
+	blocks, err := guide.Blocks(filepath.Join(root, "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := 0
+	for _, block := range blocks {
+		if block.Info != "yaml" {
+			continue
+		}
+		shown++
+		if !strings.Contains(files.String(), block.Text) {
+			t.Errorf("README.md, line %d: no file in config/demo has this manifest", block.Line)
+		}
+	}
+	if shown == 0 {
+		t.Error("README.md shows no manifest: this test does not see them")
 	}
 }
 

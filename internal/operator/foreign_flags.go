@@ -11,8 +11,8 @@ import (
 func switches() []string {
 	return []string{
 		"enable-cluster-push-secret-reconciler", "enable-configmaps-caching", "enable-extended-metric-labels", "enable-generator-state",
-		"enable-managed-secrets-caching", "enable-secret-api-read-on-cache-mismatch", "enable-secrets-caching", "enable-vault-token-cache",
-		"experimental-enable-vault-token-cache", "experimental-enable-doppler-oidc-cache",
+		"enable-http2", "enable-managed-secrets-caching", "enable-secret-api-read-on-cache-mismatch", "enable-secrets-caching",
+		"enable-vault-token-cache", "experimental-enable-vault-token-cache", "experimental-enable-doppler-oidc-cache",
 	}
 }
 

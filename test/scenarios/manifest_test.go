@@ -2,8 +2,6 @@ package scenarios_test
 
 import (
 	"context"
-	"os"
-	"regexp"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -12,21 +10,6 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 )
-
-// yamlBlock is a block of YAML in a page of the documentation.
-var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
-
-// manifests returns the blocks of YAML in a page, in their order.
-func manifests(page string) []string {
-	GinkgoHelper()
-	text, err := os.ReadFile(world.Path(page))
-	Expect(err).NotTo(HaveOccurred())
-	var all []string
-	for _, match := range yamlBlock.FindAllStringSubmatch(string(text), -1) {
-		all = append(all, match[1])
-	}
-	return all
-}
 
 var _ = Describe("the page about targets of other kinds", Label("manifest"), func() {
 	It("tells what happens: without rights it is said, with them everything is made, repaired and collected", func(ctx context.Context) {
