@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -117,23 +118,29 @@ func expectWorking(ctx context.Context, objects ...*unstructured.Unstructured) {
 // expectStored expects that the specs of our own kinds are stored byte for byte as they were sent: nothing added, dropped or moved.
 func expectStored(ctx context.Context, objects ...*unstructured.Unstructured) {
 	GinkgoHelper()
-	for _, sent := range objects {
-		if !ours(sent) || sent.Object["spec"] == nil {
-			continue
-		}
-		want, err := json.Marshal(sent.Object["spec"])
-		Expect(err).NotTo(HaveOccurred())
-		var stored struct {
+	specified := slices.DeleteFunc(slices.Clone(objects), func(o *unstructured.Unstructured) bool { return !ours(o) || o.Object["spec"] == nil })
+	if len(specified) == 0 {
+		return
+	}
+	var sent strings.Builder
+	for _, object := range specified {
+		Expect(json.NewEncoder(&sent).Encode(object)).To(Succeed())
+	}
+	text, err := world.Kubectl(ctx, strings.NewReader(sent.String()), "get", "-o", "json", "-f", "-")
+	Expect(err).NotTo(HaveOccurred())
+	var stored struct {
+		Items []struct {
 			Spec json.RawMessage `json:"spec"`
-		}
-		args := []string{"get", strings.ToLower(sent.GetKind()) + "." + sent.GroupVersionKind().Group, sent.GetName(), "-o", "json"}
-		if sent.GetNamespace() != "" {
-			args = append(args, "-n", sent.GetNamespace())
-		}
-		Expect(json.Unmarshal([]byte(kubectl(ctx, args...)), &stored)).To(Succeed())
+		} `json:"items"`
+	}
+	Expect(json.Unmarshal([]byte(text), &stored)).To(Succeed())
+	Expect(stored.Items).To(HaveLen(len(specified)))
+	for i, object := range specified {
+		want, err := json.Marshal(object.Object["spec"])
+		Expect(err).NotTo(HaveOccurred())
 		var got bytes.Buffer
-		Expect(json.Compact(&got, stored.Spec)).To(Succeed())
-		Expect(got.String()).To(Equal(string(want)), "%s %s", sent.GetKind(), sent.GetName())
+		Expect(json.Compact(&got, stored.Items[i].Spec)).To(Succeed())
+		Expect(got.String()).To(Equal(string(want)), "%s %s", object.GetKind(), object.GetName())
 	}
 }
 
