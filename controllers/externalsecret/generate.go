@@ -129,7 +129,7 @@ func (c *Controller) kept(
 ) (map[string][]byte, bool, error) {
 	values := map[string][]byte{}
 	before, err := c.delivered(ctx, es, w)
-	if err != nil || len(before.data) == 0 {
+	if err != nil || before.none() {
 		return values, false, err
 	}
 	names, known, err := c.Collector.Renamed(es.Spec.DataFrom[index].Rewrite, bound.Keys())

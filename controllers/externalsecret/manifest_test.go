@@ -314,6 +314,44 @@ var _ = Describe("A target that is a custom resource", func() {
 		Expect(w.field("spec", "logging", "level")).To(Equal("debug"))
 	})
 
+	DescribeTable("keeps a generated value that a template has put at a path", func(every ...time.Duration) {
+		es := generated("app").Manifest(configGroup, "AppConfig").Literal("spec.database", "host: db\ncredentials:\n  password: {{ .password }}")
+		for _, interval := range every {
+			es = es.Every(interval)
+		}
+		w.sync(es.ExternalSecret)
+		password := w.field("spec", "database", "credentials", "password")
+		expectKept := func(reason string) {
+			GinkgoHelper()
+			w.reconcile(es.ExternalSecret)
+			Expect(w.field("spec", "database", "credentials", "password")).To(Equal(password), reason)
+			Expect(w.Generator.Minted()).To(Equal(1), reason)
+		}
+		w.Label(es.ExternalSecret, "x", "y")
+		expectKept("a label")
+		w.Clock.Step(2 * time.Hour)
+		expectKept("an interval that nobody wrote")
+		lab.EditStatus(w.Lab, es.ExternalSecret, func(es *esv1.ExternalSecret) { es.Status = esv1.ExternalSecretStatus{} })
+		expectKept("a lost status")
+		lab.Edit(w.Lab, w.object(configGroup, "AppConfig", "app"), func(o *unstructured.Unstructured) {
+			Expect(unstructured.SetNestedField(o.Object, "mine", "spec", "database", "host")).To(Succeed())
+		})
+		expectKept("an edit of another field")
+		lab.ExpectReady(es.ExternalSecret, esv1.ReasonResourceSynced, "was changed by somebody else and is left so")
+		lab.Edit(w.Lab, es.ExternalSecret, func(es *esv1.ExternalSecret) {
+			es.Spec.Target.Template.TemplateFrom[0].Literal = new("credentials:\n  password: new-{{ .password }}")
+		})
+		expectKept("another template")
+		w.Annotate(es.ExternalSecret, esv1.AnnotationForceSync, "1")
+		w.reconcile(es.ExternalSecret)
+		w.Delete(w.object(configGroup, "AppConfig", "app"))
+		w.reconcile(es.ExternalSecret)
+		Expect(w.field("spec", "database", "credentials", "password")).To(HavePrefix("new-"), "what is lost is made anew")
+	},
+		Entry("with no interval"),
+		Entry("with the interval 0", time.Duration(0)),
+	)
+
 	It("that another ExternalSecret owns is refused", func() {
 		w.sync(appConfig().ExternalSecret)
 		other := appConfig().Target("app").ExternalSecret
