@@ -185,11 +185,11 @@ func (c *Controller) mend(ctx context.Context, es *esv1.ExternalSecret, w *obser
 			return err
 		}
 	}
-	if out.change, err = apply.Diff(wish, w.target); err != nil {
+	if out.change, err = c.deliver(ctx, wish, w); err != nil {
 		return err
 	}
 	w.State, out.facts.Target = plan.TargetIntact, plan.TargetIntact
-	return c.deliver(ctx, es, w, out.change)
+	return nil
 }
 
 func hasAll(data map[string][]byte, keys []string) bool {

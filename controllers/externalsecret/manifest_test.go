@@ -352,12 +352,85 @@ var _ = Describe("A target that is a custom resource", func() {
 		Entry("with the interval 0", time.Duration(0)),
 	)
 
+	DescribeTable("is quiet with whatever the API server makes of it, also when its status changes", func(target, text string) {
+		es := appConfig().Literal(target, text).ExternalSecret
+		w.sync(es)
+		lab.ExpectReady(es, esv1.ReasonResourceSynced)
+		w.expectSettled(es)
+		lab.EditStatus(w.Lab, w.object(configGroup, "AppConfig", "app"), func(o *unstructured.Unstructured) {
+			Expect(unstructured.SetNestedField(o.Object, true, "status", "ready")).To(Succeed())
+		})
+		w.expectSettled(es)
+	},
+		Entry("a default in an item of a list with keys", "spec.servers[0]", "name: one\ntoken: {{ .password }}"),
+		Entry("a default in an item of a list without keys", "spec.routes[0].path", "/"),
+		Entry("a default in an empty map", "spec.logging", "{}"),
+		Entry("a number that is written in another way", "spec.database", "port: 1.0"),
+		Entry("a number or a text", "spec.limit", "50%"),
+		Entry("fields without a schema", "spec.extra", "a: {b.c: [1, {d: null}], e: {}}"),
+		Entry("a text under data", "data.x", "{{ .password | toJson }}"),
+	)
+
+	It("is not written again when its sources are gone and what stays is there", func() {
+		es := appConfig().Deletion(esv1.DeleteMerge).Literal("spec.routes[0].path", "/").ExternalSecret
+		w.sync(es)
+		w.Memory("main").Remove("db")
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(es)
+		Expect(w.field("spec", "routes")).To(HaveLen(1))
+		version := w.object(configGroup, "AppConfig", "app").GetResourceVersion()
+		w.Events()
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(es)
+		Expect(w.object(configGroup, "AppConfig", "app").GetResourceVersion()).To(Equal(version))
+		Expect(w.Events()).NotTo(ContainElement(ContainSubstring("updated")))
+	})
+
+	It("keeps the items that others have in its list with keys", func() {
+		es := appConfig().Literal("spec.servers[0]", "name: one\ntoken: {{ .password }}").ExternalSecret
+		w.sync(es)
+		lab.Edit(w.Lab, w.object(configGroup, "AppConfig", "app"), func(o *unstructured.Unstructured) {
+			ours, _, err := unstructured.NestedSlice(o.Object, "spec", "servers")
+			Expect(err).NotTo(HaveOccurred())
+			Expect(unstructured.SetNestedSlice(o.Object, append(ours, map[string]any{"name": "two"}), "spec", "servers")).To(Succeed())
+		})
+		w.reconcile(es)
+		Expect(w.field("spec", "servers")).To(HaveLen(2))
+		w.expectSettled(es)
+	})
+
 	It("that another ExternalSecret owns is refused", func() {
 		w.sync(appConfig().ExternalSecret)
 		other := appConfig().Target("app").ExternalSecret
 		other.Name = "other"
 		w.sync(other)
 		lab.ExpectNotReady(other, esv1.ReasonResourceSyncedError, `AppConfig "app" is owned by another ExternalSecret: app`)
+	})
+})
+
+var _ = Describe("A target that is a Deployment", func() {
+	It("is quiet though the API server fills it with defaults", func() {
+		w := newWorld()
+		w.allowManifests()
+		es := fromStore("app").Manifest("apps/v1", "Deployment").Literal("spec", `
+selector: {matchLabels: {app: shop}}
+template:
+  metadata: {labels: {app: shop}}
+  spec:
+    containers:
+      - name: shop
+        image: shop
+        env: [{name: USER, value: {{ .user }}}]
+        resources: {limits: {cpu: 1000m}}
+        ports: [{containerPort: 80}]
+`).ExternalSecret
+		w.sync(es)
+		lab.ExpectReady(es, esv1.ReasonResourceSynced)
+		w.expectSettled(es)
+		lab.Edit(w.Lab, w.object("apps/v1", "Deployment", "app"), func(o *unstructured.Unstructured) {
+			Expect(unstructured.SetNestedField(o.Object, int64(3), "spec", "replicas")).To(Succeed())
+		})
+		w.expectSettled(es)
 	})
 })
 

@@ -92,24 +92,26 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 			return err
 		}
 	}
-	if out.change, err = apply.Diff(wish, w.target); err != nil {
-		return err
-	}
-	if err := c.deliver(ctx, es, w, out.change); err != nil {
+	if out.change, err = c.deliver(ctx, wish, w); err != nil {
 		return err
 	}
 	out.orphans, err = c.retire(ctx, es)
 	return err
 }
 
-// deliver carries out a change of the target.
-func (c *Controller) deliver(ctx context.Context, es *esv1.ExternalSecret, w *observed, change apply.Change) error {
-	if change.Action == apply.Write {
-		if err := apply.Claim(ctx, c.Live, c.Client, es, w.target); err != nil {
-			return err
-		}
+// deliver brings the target into the state that is wished for, and returns what that took.
+func (c *Controller) deliver(ctx context.Context, wish apply.Wish, w *observed) (apply.Change, error) {
+	change, err := apply.Diff(wish, w.target)
+	if err == nil && change.Action == apply.Write {
+		err = apply.Claim(ctx, c.Live, c.Client, wish.Owner, w.target)
 	}
-	return apply.Do(ctx, c.Client, es, w.target, change)
+	if err == nil {
+		change, err = apply.Foresee(ctx, c.Client, wish, w.target, change)
+	}
+	if err != nil {
+		return apply.Change{}, err
+	}
+	return change, apply.Do(ctx, c.Client, wish.Owner, w.target, change)
 }
 
 // adopt returns the target as it is, with the metadata that the object asks for, when an object that is delivered only
