@@ -42,7 +42,7 @@ func OfWrite(err error, verb string, o Object) error {
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
 		return Wrap(Invalid, err, "the API server refuses %s: %s", o, o.refusal(err))
 	case len(o.mistyped(err)) > 0:
-		return Wrap(Invalid, err, "the API server refuses %s: the schema of the kind has no such field, or one of another type: %s",
+		return Wrap(Invalid, err, "the API server refuses %s: the schema of the kind has no such field, or one of another type, or a list with other keys: %s",
 			o, strings.Join(o.mistyped(err), ", "))
 	case apierrors.IsConflict(err):
 		return Wrap(Unavailable, err, "%s changed at the same moment", o)
@@ -73,7 +73,7 @@ func (o Object) refusal(err error) string {
 	return strings.Join(fields, ", ")
 }
 
-var mistypedField = regexp.MustCompile(`\.(\S+): (?:expected|field not declared)`)
+var mistypedField = regexp.MustCompile(`\.(\S+): (?:expected|field not declared|duplicate entries|element \d+:)`)
 
 // mistyped lists the fields that do not fit the schema of a custom resource. The API server says so in a text alone, and as
 // if the failure were its own.
