@@ -87,9 +87,12 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 		}
 		out.gone = values.Gone
 		wish.Empty = len(values.Data) == 0
-		done, err := c.render(ctx, es, w, values, &wish)
-		if err != nil || done {
-			return err
+		// A target that goes or stays as it is because its sources are gone has nothing that its templates could use.
+		if !wish.Empty || es.Spec.Target.DeletionPolicyOrDefault() == esv1.DeleteMerge {
+			done, err := c.render(ctx, es, w, values, &wish)
+			if err != nil || done {
+				return err
+			}
 		}
 	}
 	if out.change, err = c.deliver(ctx, wish, w); err != nil {
