@@ -399,6 +399,20 @@ var _ = Describe("A target that is a custom resource", func() {
 		w.expectSettled(es)
 	})
 
+	It("whose field another ExternalSecret delivers is not fought over, and no name is told that may be a value", func() {
+		w.Create(reference(configGroup, "AppConfig", "app"))
+		add := func(name, text string) *esv1.ExternalSecret {
+			es := appConfig().Target("app").Creation(esv1.CreateMerge).Literal("spec.extra", text).ExternalSecret
+			es.Name = name
+			w.sync(es)
+			return es
+		}
+		lab.ExpectReady(add("first", "{{ .password }}: 1"), esv1.ReasonResourceSynced)
+		second := add("second", "{{ .password }}: 2")
+		lab.ExpectNotReady(second, esv1.ReasonResourceSyncedError, `spec.extra of AppConfig "app" is delivered by ExternalSecret "first"`)
+		Expect(w.field("spec", "extra")).To(Equal(map[string]any{"s3cret": int64(1)}))
+	})
+
 	It("that another ExternalSecret owns is refused", func() {
 		w.sync(appConfig().ExternalSecret)
 		other := appConfig().Target("app").ExternalSecret
@@ -469,7 +483,10 @@ var _ = Describe("A target of another kind", func() {
 		Entry("a path in a ConfigMap", configMap().Literal("spec.x", "x"), false,
 			`templateFrom target="spec.x" is not allowed when targeting a ConfigMap`),
 		Entry("what the API server refuses", appConfig().Literal("spec.database", "port: {{ .password }}"), false,
-			`AppConfig "app"`, "another type: spec.database"),
+			`AppConfig "app"`, "another type", "spec.database"),
+		Entry("an item without the key of its list", appConfig().Literal("spec.servers[0]", "token: {{ .password }}"), false,
+			`AppConfig "app"`, "a list with other keys: spec.servers"),
+		Entry("a list where values are kept", appConfig().Literal("data[0]", "x"), false, `AppConfig "app"`, "another type", "data"),
 		Entry("a field that the schema lacks, of which no name is told that may be a value",
 			appConfig().Literal("spec.database", "{{ .password }}: x"), false, `AppConfig "app"`, "has no such field"),
 	)
@@ -482,6 +499,19 @@ var _ = Describe("A target of another kind", func() {
 		_, err := w.Try(w.controller, es)
 		Expect(err).To(HaveOccurred())
 		lab.ExpectNotReady(es, esv1.ReasonResourceSyncedError, `may not patch ConfigMap "app"`, `verb "patch" on configmaps`)
+	})
+
+	It("that nobody can have any more is no trouble once the target is another one", func() {
+		es := fromStore("app").ExternalSecret
+		w.sync(es)
+		lab.EditStatus(w.Lab, es, func(es *esv1.ExternalSecret) {
+			es.Status.Binding.Name = "app"
+			es.Status.Manifest = &esv1.ManifestReference{APIVersion: "gone.example.com/v1", Kind: "Thing"}
+		})
+		w.Annotate(es, esv1.AnnotationForceSync, "1")
+		w.reconcile(es)
+		lab.ExpectReady(es, esv1.ReasonSecretSynced)
+		Expect(es.Status.Manifest).To(BeNil())
 	})
 
 	It("named as a Secret is a Secret, and needs no flag", func() {

@@ -81,8 +81,12 @@ func rival(ctx context.Context, c client.Reader, owner *esv1.ExternalSecret, ref
 		for i := range others.Items {
 			other := &others.Items[i]
 			if found[1] == FieldManager(other.Name) && described(other) == described(owner) {
+				field := strings.TrimPrefix(cause.Field, ".")
+				if m := owner.Spec.Target.Manifest; !m.IsSecret() && !m.IsConfigMap() {
+					field = asWritten(&owner.Spec.Target, field)
+				}
 				return fault.Wrap(fault.Conflict, refused, "%s of %s is delivered by ExternalSecret %q with another value: "+
-					"let one of the two use another key", strings.TrimPrefix(cause.Field, "."), described(owner), other.Name)
+					"let one of the two use another key", field, described(owner), other.Name)
 			}
 		}
 	}
