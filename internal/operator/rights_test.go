@@ -6,8 +6,10 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/operator"
 	"github.com/sluice-operator/sluice/test/gen"
 )
@@ -100,5 +102,22 @@ var _ = Describe("An operator of one namespace", func() {
 		here.create(ctx, gen.SecretStore("app", map[string]string{"db": "s3cret"}), es)
 		Eventually(ready(ctx, es)).Should(beFalse(`grant it the verb "patch" on secrets there`))
 		Expect(admin.Get(ctx, client.ObjectKey{Namespace: here.name, Name: "app"}, &corev1.Secret{})).NotTo(Succeed())
+	})
+
+	It("writes targets of a kind that it may neither list nor watch, and is not held up by them", func(ctx SpecContext) {
+		config := home.identity(ctx, "sluice", home.name)
+		home.allow(ctx, "sluice", here.name, secretsRule("*"), everythingOf("external-secrets.io"), configMapsRule(), rbacv1.PolicyRule{
+			APIGroups: []string{"config.example.com"}, Resources: []string{"appconfigs"}, Verbs: []string{"get", "create", "patch", "delete"},
+		})
+		o := defaults(home.name)
+		o.Namespace, o.GenericTargets, o.Concurrency = here.name, true, 1
+		begin(config, o)
+		es := gen.NewExternalSecret("config").Store("config").Data("password", "db", "").
+			Manifest("config.example.com/v1", "AppConfig").ExternalSecret
+		here.create(ctx, gen.SecretStore("config", map[string]string{"db": "s3cret"}), es)
+		Eventually(ready(ctx, es)).Should(beTrue())
+		edit(ctx, es, func(es *esv1.ExternalSecret) { es.Spec.Target.Manifest = nil })
+		Eventually(here.secret(ctx, "config")).Should(HaveKey("password"))
+		here.delivered(ctx, "app")
 	})
 })

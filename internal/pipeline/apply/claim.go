@@ -37,5 +37,5 @@ func Claim(ctx context.Context, live client.Reader, c client.Client, owner *esv1
 	if patch == nil {
 		return nil
 	}
-	return fault.OfWrite(c.Patch(ctx, whole, client.RawPatch(types.JSONPatchType, patch)), "patch", placeOf(owner))
+	return fault.OfWrite(writer(c, owner).Patch(ctx, whole, client.RawPatch(types.JSONPatchType, patch)), "patch", placeOf(owner))
 }

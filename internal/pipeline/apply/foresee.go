@@ -22,7 +22,7 @@ func Foresee(ctx context.Context, c client.Client, w Wish, target *Target, chang
 		return change, nil
 	}
 	made := object(w.Owner, change.Desired)
-	err := c.Apply(ctx, client.ApplyConfigurationFromUnstructured(made), client.FieldOwner(manager), client.ForceOwnership, client.DryRunAll)
+	err := writer(c, w.Owner).Apply(ctx, client.ApplyConfigurationFromUnstructured(made), client.FieldOwner(manager), client.ForceOwnership, client.DryRunAll)
 	if err != nil {
 		return change, fault.OfWrite(err, "patch", placeOf(w.Owner))
 	}

@@ -24,6 +24,7 @@ import (
 // Do carries out a change. target is what the change was made for, nil when there was none. An error is fault.Denied,
 // fault.Invalid or fault.Unavailable, and names what was refused.
 func Do(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target *Target, change Change) error {
+	c = writer(c, owner)
 	switch change.Action {
 	case Keep, Wait:
 		return nil
