@@ -80,26 +80,28 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	}
 	if out.adopted = adopted != nil; out.adopted {
 		wish.Desired = *adopted
-	} else {
-		values, err := c.collect(ctx, es, w, out.decision)
-		if err != nil {
-			return err
-		}
-		out.gone = values.Gone
-		wish.Empty = len(values.Data) == 0
-		// A target that goes or stays as it is because its sources are gone has nothing that its templates could use.
-		if !wish.Empty || es.Spec.Target.DeletionPolicyOrDefault() == esv1.DeleteMerge {
-			done, err := c.render(ctx, es, w, values, &wish)
-			if err != nil || done {
-				return err
-			}
-		}
+	} else if done, err := c.read(ctx, es, w, out, &wish); err != nil || done {
+		return err
 	}
 	if out.change, err = c.deliver(ctx, wish, w); err != nil {
 		return err
 	}
 	out.orphans, err = c.retire(ctx, es)
 	return err
+}
+
+// read fills the wish from the sources, and reports whether the target is known to be right as it is.
+func (c *Controller) read(ctx context.Context, es *esv1.ExternalSecret, w *observed, out *outcome, wish *apply.Wish) (bool, error) {
+	values, err := c.collect(ctx, es, w, out.decision)
+	if err != nil {
+		return false, err
+	}
+	out.gone, wish.Empty = values.Gone, len(values.Data) == 0
+	if wish.Empty && es.Spec.Target.DeletionPolicyOrDefault() != esv1.DeleteMerge {
+		// The target goes, or stays as it is; its templates may need what is gone.
+		return false, nil
+	}
+	return c.render(ctx, es, w, values, wish)
 }
 
 // deliver brings the target into the state that is wished for, and returns what that took.

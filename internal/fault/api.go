@@ -42,8 +42,8 @@ func OfWrite(err error, verb string, o Object) error {
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
 		return Wrap(Invalid, err, "the API server refuses %s: %s", o, o.refusal(err))
 	case len(o.mistyped(err)) > 0:
-		return Wrap(Invalid, err, "the API server refuses %s: the schema of the kind has no such field, or one of another type, or a list with other keys: %s",
-			o, strings.Join(o.mistyped(err), ", "))
+		return Wrap(Invalid, err, "the API server refuses %s: "+
+			"the schema of the kind has no such field, or one of another type, or a list with other keys: %s", o, strings.Join(o.mistyped(err), ", "))
 	case apierrors.IsConflict(err):
 		return Wrap(Unavailable, err, "%s changed at the same moment", o)
 	default:

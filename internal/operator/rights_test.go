@@ -59,6 +59,28 @@ var _ = Describe("The key of the fingerprints", func() {
 	})
 })
 
+var _ = Describe("A target that has lost the mark of its owner", func() {
+	It("goes with its sources, and nothing waits for it in the cache", func(ctx SpecContext) {
+		home, here := newPlace(ctx), newPlace(ctx)
+		o := defaults(home.name)
+		o.Namespace, o.Concurrency = here.name, 1
+		first := begin(cluster.Config, o)
+		es := gen.NewExternalSecret("gone").Store("gone").Data("password", "db", "").Deletion(esv1.DeleteDelete).ExternalSecret
+		store := gen.SecretStore("gone", map[string]string{"db": "s3cret"})
+		here.create(ctx, store, es)
+		Eventually(here.secret(ctx, "gone")).Should(HaveKey("password"))
+		first.stop()
+
+		target := gen.Secret("gone", nil)
+		target.Namespace = here.name
+		edit(ctx, target, func(s *corev1.Secret) { s.Labels = nil })
+		edit(ctx, store, func(s *esv1.SecretStore) { s.Spec.Provider.Fake.Data[0].Key = "another" })
+		begin(cluster.Config, o)
+		Eventually(here.secret(ctx, "gone")).Should(BeNil())
+		here.delivered(ctx, "app")
+	})
+})
+
 var _ = Describe("An operator of one namespace", func() {
 	var home, here place
 	BeforeEach(func(ctx SpecContext) { home, here = newPlace(ctx), newPlace(ctx) })
@@ -105,8 +127,8 @@ var _ = Describe("An operator of one namespace", func() {
 	})
 
 	It("writes targets of a kind that it may neither list nor watch, and is not held up by them", func(ctx SpecContext) {
-		config := home.identity(ctx, "sluice", home.name)
-		home.allow(ctx, "sluice", here.name, secretsRule("*"), everythingOf("external-secrets.io"), configMapsRule(), rbacv1.PolicyRule{
+		config := home.identity(ctx, "writer", home.name)
+		home.allow(ctx, "writer", here.name, secretsRule("*"), everythingOf("external-secrets.io"), configMapsRule(), rbacv1.PolicyRule{
 			APIGroups: []string{"config.example.com"}, Resources: []string{"appconfigs"}, Verbs: []string{"get", "create", "patch", "delete"},
 		})
 		o := defaults(home.name)

@@ -17,9 +17,9 @@ func writer(c client.Client, owner *esv1.ExternalSecret) client.Client {
 	return uncached{c}
 }
 
-// uncached writes objects that nobody reads from the cache. For its own writes to be read there, a client watches what it
-// writes: that would fill the cache with all objects of the kind, and without the rights to list and to watch them a write
-// would wait for ever.
+// uncached writes objects that nobody reads from the cache, or that it may not have. For its own writes to be read there, a
+// client watches what it writes: that would fill the cache with all objects of the kind, and without the rights to list and
+// to watch them a write would wait for ever. So would the next read, for a write that the cache never sees.
 type uncached struct{ client.Client }
 
 // Apply implements client.Client.
@@ -30,9 +30,4 @@ func (u uncached) Apply(ctx context.Context, o runtime.ApplyConfiguration, opts 
 // Patch implements client.Client.
 func (u uncached) Patch(ctx context.Context, o client.Object, patch client.Patch, opts ...client.PatchOption) error {
 	return u.Client.Patch(ctx, o, patch, append(opts, client.DisableReadYourWritesConsistency)...)
-}
-
-// Delete implements client.Client.
-func (u uncached) Delete(ctx context.Context, o client.Object, opts ...client.DeleteOption) error {
-	return u.Client.Delete(ctx, o, append(opts, client.DisableReadYourWritesConsistency)...)
 }

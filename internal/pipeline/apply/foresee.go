@@ -22,7 +22,8 @@ func Foresee(ctx context.Context, c client.Client, w Wish, target *Target, chang
 		return change, nil
 	}
 	made := object(w.Owner, change.Desired)
-	err := writer(c, w.Owner).Apply(ctx, client.ApplyConfigurationFromUnstructured(made), client.FieldOwner(manager), client.ForceOwnership, client.DryRunAll)
+	config := client.ApplyConfigurationFromUnstructured(made)
+	err := writer(c, w.Owner).Apply(ctx, config, client.FieldOwner(manager), client.ForceOwnership, client.DryRunAll)
 	if err != nil {
 		return change, fault.OfWrite(err, "patch", placeOf(w.Owner))
 	}

@@ -39,10 +39,12 @@ func Do(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target
 	return nil
 }
 
-// remove deletes an object as it was seen, unless it is gone already.
+// remove deletes an object as it was seen, unless it is gone already. Nobody waits until the cache has noticed: of an object
+// that has lost the label by which the cache selects, it never does.
 func remove(ctx context.Context, c client.Client, object client.Object, at fault.Object) error {
 	uid := object.GetUID()
-	return fault.OfWrite(client.IgnoreNotFound(c.Delete(ctx, object, client.Preconditions{UID: &uid})), "delete", at)
+	err := c.Delete(ctx, object, client.Preconditions{UID: &uid}, client.DisableReadYourWritesConsistency)
+	return fault.OfWrite(client.IgnoreNotFound(err), "delete", at)
 }
 
 // write applies d. Where the target is shared, a field of another ExternalSecret is not taken from it.
