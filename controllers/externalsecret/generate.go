@@ -91,14 +91,14 @@ func (c *Controller) delivered(ctx context.Context, es *esv1.ExternalSecret, w *
 	if w.Observed, err = apply.Observe(es, w.target, c.Hasher); err != nil {
 		return past{}, err
 	}
-	switch {
-	case w.target == nil:
-		return c.deliveredBefore(ctx, es)
-	case w.Delivered || !w.fresh:
+	if w.target != nil && w.Delivered {
 		return recall(es, w.target, w.Observed), nil
-	default:
-		return past{}, nil
 	}
+	before, err := c.deliveredBefore(ctx, es)
+	if err == nil && before.none() && w.target != nil && !w.fresh {
+		before = recall(es, w.target, w.Observed)
+	}
+	return before, err
 }
 
 // deliveredBefore returns what was delivered to the target that there was before it got another name or kind.

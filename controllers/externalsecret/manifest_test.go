@@ -281,6 +281,30 @@ var _ = Describe("A target of another kind", func() {
 		Expect(es.Status.Manifest).To(BeNil())
 	})
 
+	DescribeTable("that exists already gets the value that was generated for the former one", func(to func(*esv1.ExternalSecretTarget)) {
+		w.allowManifests()
+		es := generated("app").ExternalSecret
+		w.sync(es)
+		password := w.password("app")
+		w.Create(gen.Secret("other", map[string]string{"theirs": "x"}), gen.ConfigMap("app", map[string]string{"theirs": "x"}))
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { to(&es.Spec.Target) })
+		w.reconcile(es)
+		lab.ExpectReady(es, es.Status.Conditions[0].Reason)
+		Expect(w.Generator.Minted()).To(Equal(1))
+		if es.Spec.Target.Manifest == nil {
+			Expect(w.password("other")).To(Equal(password))
+		} else {
+			m := gen.ConfigMap("app", nil)
+			m.Namespace = w.Namespace
+			Expect(w.Gone(m)).To(BeFalse())
+			Expect(m.Data).To(Equal(map[string]string{"password": password}))
+		}
+		w.ExpectNoSecret("app")
+	},
+		Entry("a Secret of another name", func(t *esv1.ExternalSecretTarget) { t.Name = "other" }),
+		Entry("a ConfigMap", func(t *esv1.ExternalSecretTarget) { t.Manifest = &esv1.ManifestReference{APIVersion: "v1", Kind: "ConfigMap"} }),
+	)
+
 	It("named as a Secret is a Secret, and needs no flag", func() {
 		es := fromStore("app").Manifest("v1", "Secret").ExternalSecret
 		w.sync(es)
