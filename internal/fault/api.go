@@ -44,12 +44,17 @@ func OfWrite(err error, verb string, o Object) error {
 	case len(o.mistyped(err)) > 0:
 		return Wrap(Invalid, err, "the API server refuses %s: "+
 			"the schema of the kind has no such field, or one of another type, or a list with other keys: %s", o, strings.Join(o.mistyped(err), ", "))
+	case tooLarge.MatchString(err.Error()):
+		return Wrap(Invalid, err, "the API server refuses %s: the object is too large", o)
 	case apierrors.IsConflict(err):
 		return Wrap(Unavailable, err, "%s changed at the same moment", o)
 	default:
 		return Wrap(Unavailable, err, "could not %s %s", verb, o)
 	}
 }
+
+// tooLarge finds what etcd says of an object that it does not take, which the API server reports as a failure of its own.
+var tooLarge = regexp.MustCompile(`^(?:etcdserver: request is too large$|rpc error: code = ResourceExhausted .* larger than max)`)
 
 var inBrackets = regexp.MustCompile(`\[[^\]]*\]`)
 
