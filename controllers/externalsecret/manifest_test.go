@@ -302,7 +302,9 @@ var _ = Describe("A target of another kind", func() {
 		w.ExpectNoSecret("app")
 	},
 		Entry("a Secret of another name", func(t *esv1.ExternalSecretTarget) { t.Name = "other" }),
-		Entry("a ConfigMap", func(t *esv1.ExternalSecretTarget) { t.Manifest = &esv1.ManifestReference{APIVersion: "v1", Kind: "ConfigMap"} }),
+		Entry("a ConfigMap", func(t *esv1.ExternalSecretTarget) {
+			t.Manifest = &esv1.ManifestReference{APIVersion: "v1", Kind: "ConfigMap"}
+		}),
 	)
 
 	It("named as a Secret is a Secret, and needs no flag", func() {
