@@ -91,14 +91,14 @@ func (c *Controller) delivered(ctx context.Context, es *esv1.ExternalSecret, w *
 	if w.Observed, err = apply.Observe(es, w.target, c.Hasher); err != nil {
 		return past{}, err
 	}
-	switch {
-	case w.target == nil:
-		return c.deliveredBefore(ctx, es)
-	case w.Delivered || !w.fresh:
+	if w.target != nil && w.Delivered {
 		return recall(es, w.target, w.Observed), nil
-	default:
-		return past{}, nil
 	}
+	before, err := c.deliveredBefore(ctx, es)
+	if err == nil && before.none() && w.target != nil && !w.fresh {
+		before = recall(es, w.target, w.Observed)
+	}
+	return before, err
 }
 
 // deliveredBefore returns what was delivered to the target that there was before it got another name or kind.
@@ -129,7 +129,7 @@ func (c *Controller) kept(
 ) (map[string][]byte, bool, error) {
 	values := map[string][]byte{}
 	before, err := c.delivered(ctx, es, w)
-	if err != nil || len(before.data) == 0 {
+	if err != nil || before.none() {
 		return values, false, err
 	}
 	names, known, err := c.Collector.Renamed(es.Spec.DataFrom[index].Rewrite, bound.Keys())
@@ -185,11 +185,11 @@ func (c *Controller) mend(ctx context.Context, es *esv1.ExternalSecret, w *obser
 			return err
 		}
 	}
-	if out.change, err = apply.Diff(wish, w.target); err != nil {
+	if out.change, err = c.deliver(ctx, wish, w); err != nil {
 		return err
 	}
 	w.State, out.facts.Target = plan.TargetIntact, plan.TargetIntact
-	return c.deliver(ctx, es, w, out.change)
+	return nil
 }
 
 func hasAll(data map[string][]byte, keys []string) bool {

@@ -101,6 +101,31 @@ var _ = Describe("When sources are gone", func() {
 		lab.ExpectReady(es, esv1.ReasonSecretSynced)
 	})
 
+	It("a template that needs them does not stand in the way of Delete", func() {
+		es := fromStore("app").Template("dsn", "{{ .user }}:{{ .password }}").Deletion(esv1.DeleteDelete).ExternalSecret
+		w.sync(es)
+		w.Memory("main").Remove("db")
+		Expect(later(es)).To(Succeed())
+		w.ExpectNoSecret("app")
+		lab.ExpectReady(es, esv1.ReasonSecretDeleted)
+		w.seed("db", renewed)
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"dsn": renewed["user"] + ":" + renewed["password"]})
+	})
+
+	It("a template that needs them does not stand in the way of Retain", func() {
+		es := gen.NewExternalSecret("app").Store("main").Template("dsn", "{{ .db }}").ExternalSecret
+		es.Spec.DataFrom = []esv1.ExternalSecretDataFromRemoteRef{{Find: &esv1.ExternalSecretFind{Name: &esv1.FindName{RegExp: "^db$"}}}}
+		w.sync(es)
+		before := w.Secret("app").Data
+		Expect(before).To(HaveKey("dsn"))
+		w.Memory("main").Remove("db")
+		Expect(later(es)).To(Succeed())
+		Expect(w.Secret("app").Data).To(Equal(before))
+		lab.ExpectReady(es, esv1.ReasonSecretSynced, "secret retained due to DeletionPolicy=Retain")
+	})
+
 	It("Delete leaves a Secret that is not this object's", func() {
 		w.Create(gen.Secret("app", map[string]string{"theirs": "x"}))
 		w.Memory("main").Remove("db")

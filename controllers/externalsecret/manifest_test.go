@@ -215,114 +215,6 @@ var _ = Describe("A target that is a ConfigMap", func() {
 	})
 })
 
-var _ = Describe("A target that is a custom resource", func() {
-	var w *world
-	BeforeEach(func() {
-		w = newWorld()
-		w.allowManifests()
-	})
-
-	It("gets what was fetched under spec.data, and stays quiet though the API server adds defaults", func() {
-		es := appConfig().ExternalSecret
-		w.sync(es)
-		Expect(w.field("spec", "data")).To(Equal(map[string]any{"user": "admin", "password": "s3cret"}))
-		Expect(w.field("spec", "replicas")).To(BeEquivalentTo(1))
-		Expect(metav1.IsControlledBy(w.object(configGroup, "AppConfig", "app"), es)).To(BeTrue())
-		lab.ExpectReady(es, esv1.ReasonResourceSynced)
-		w.expectSettled(es)
-	})
-
-	It("gets template.data under data", func() {
-		es := appConfig().Template("dsn", "{{ .user }}:{{ .password }}").ExternalSecret
-		w.sync(es)
-		Expect(w.field("data")).To(Equal(map[string]any{"dsn": "admin:s3cret"}))
-		w.expectSettled(es)
-	})
-
-	It("gets what templates yield at their paths, with the types of YAML", func() {
-		es := appConfig().
-			Literal("spec.database", "host: db.example.com\nport: 5432\ncredentials:\n  username: {{ .user }}\n").
-			Literal("spec.database.credentials", "password: {{ .password }}").
-			Literal("spec.logging", "level: info").
-			Literal("spec.hosts[0]", "{{ .user }}.example.com").
-			Literal("spec.hosts[1]", "www.example.com").
-			Literal("spec.servers[0]", "name: one\ntoken: {{ .password }}").ExternalSecret
-		w.sync(es)
-		Expect(w.field("spec", "database")).To(Equal(map[string]any{
-			"host": "db.example.com", "port": int64(5432), "credentials": map[string]any{"username": "admin", "password": "s3cret"},
-		}))
-		Expect(w.field("spec", "logging")).To(Equal(map[string]any{"level": "info", "format": "text"}))
-		Expect(w.field("spec", "hosts")).To(Equal([]any{"admin.example.com", "www.example.com"}))
-		Expect(w.field("spec", "servers")).To(Equal([]any{map[string]any{"name": "one", "token": "s3cret", "port": int64(80)}}))
-		lab.ExpectReady(es, esv1.ReasonResourceSynced)
-	})
-
-	It("is quiet with fields at paths, and has them repaired, but nothing else", func() {
-		es := appConfig().Literal("spec.database", "host: {{ .user }}").Literal("spec.hosts[0]", "a").ExternalSecret
-		w.sync(es)
-		w.expectSettled(es)
-		edit := func(change func(content map[string]any)) {
-			GinkgoHelper()
-			lab.Edit(w.Lab, w.object(configGroup, "AppConfig", "app"), func(o *unstructured.Unstructured) { change(o.Object) })
-		}
-		edit(func(c map[string]any) {
-			Expect(unstructured.SetNestedField(c, int64(7), "spec", "replicas")).To(Succeed())
-			Expect(unstructured.SetNestedField(c, int64(1), "spec", "database", "port")).To(Succeed())
-		})
-		w.expectSettled(es)
-		edit(func(c map[string]any) {
-			Expect(unstructured.SetNestedField(c, "mine", "spec", "database", "host")).To(Succeed())
-			Expect(unstructured.SetNestedStringSlice(c, []string{"b"}, "spec", "hosts")).To(Succeed())
-		})
-		w.reconcile(es)
-		Expect(w.field("spec", "database")).To(Equal(map[string]any{"host": "admin", "port": int64(1)}))
-		Expect(w.field("spec", "hosts")).To(Equal([]any{"a"}))
-		Expect(w.field("spec", "replicas")).To(BeEquivalentTo(7))
-		w.expectSettled(es)
-	})
-
-	It("loses a field that no template sets any more", func() {
-		es := appConfig().Literal("spec.database", "host: a\nport: 1").ExternalSecret
-		w.sync(es)
-		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.Target.Template.TemplateFrom[0].Literal = new("host: b") })
-		w.reconcile(es)
-		Expect(w.field("spec", "database")).To(Equal(map[string]any{"host": "b"}))
-		w.expectSettled(es)
-	})
-
-	It("is merged into, and what else is in its lists stays", func() {
-		existing := reference(configGroup, "AppConfig", "app")
-		Expect(unstructured.SetNestedStringSlice(existing.Object, []string{"first"}, "spec", "hosts")).To(Succeed())
-		Expect(unstructured.SetNestedField(existing.Object, int64(3), "spec", "replicas")).To(Succeed())
-		w.Create(existing)
-		es := appConfig().Creation(esv1.CreateMerge).Literal("spec.hosts[1]", "{{ .user }}").ExternalSecret
-		w.sync(es)
-		Expect(w.field("spec", "hosts")).To(Equal([]any{"first", "admin"}))
-		Expect(w.field("spec", "replicas")).To(BeEquivalentTo(3))
-		Expect(metav1.GetControllerOf(w.object(configGroup, "AppConfig", "app"))).To(BeNil())
-		w.expectSettled(es)
-	})
-
-	It("keeps the items of a ConfigMap's template where its target says", func() {
-		w.Create(gen.ConfigMap("tpl", map[string]string{"logging": "level: {{ .user }}"}))
-		es := appConfig().TemplateFrom("tpl", "logging").ExternalSecret
-		es.Spec.Target.Template.TemplateFrom[0].Target = "spec.logging"
-		w.sync(es)
-		Expect(w.field("spec", "logging", "level")).To(Equal("admin"))
-		lab.Edit(w.Lab, gen.ConfigMap("tpl", nil), func(m *corev1.ConfigMap) { m.Data["logging"] = "level: debug" })
-		w.reconcile(es)
-		Expect(w.field("spec", "logging", "level")).To(Equal("debug"))
-	})
-
-	It("that another ExternalSecret owns is refused", func() {
-		w.sync(appConfig().ExternalSecret)
-		other := appConfig().Target("app").ExternalSecret
-		other.Name = "other"
-		w.sync(other)
-		lab.ExpectNotReady(other, esv1.ReasonResourceSyncedError, `AppConfig "app" is owned by another ExternalSecret: app`)
-	})
-})
-
 var _ = Describe("A target of another kind", func() {
 	var w *world
 	BeforeEach(func() { w = newWorld() })
@@ -358,7 +250,10 @@ var _ = Describe("A target of another kind", func() {
 		Entry("a path in a ConfigMap", configMap().Literal("spec.x", "x"), false,
 			`templateFrom target="spec.x" is not allowed when targeting a ConfigMap`),
 		Entry("what the API server refuses", appConfig().Literal("spec.database", "port: {{ .password }}"), false,
-			`AppConfig "app"`, "another type: spec.database"),
+			`AppConfig "app"`, "another type", "spec.database"),
+		Entry("an item without the key of its list", appConfig().Literal("spec.servers[0]", "token: {{ .password }}"), false,
+			`AppConfig "app"`, "a list with other keys: spec.servers"),
+		Entry("a list where values are kept", appConfig().Literal("data[0]", "x"), false, `AppConfig "app"`, "another type", "data"),
 		Entry("a field that the schema lacks, of which no name is told that may be a value",
 			appConfig().Literal("spec.database", "{{ .password }}: x"), false, `AppConfig "app"`, "has no such field"),
 	)
@@ -372,6 +267,45 @@ var _ = Describe("A target of another kind", func() {
 		Expect(err).To(HaveOccurred())
 		lab.ExpectNotReady(es, esv1.ReasonResourceSyncedError, `may not patch ConfigMap "app"`, `verb "patch" on configmaps`)
 	})
+
+	It("that nobody can have any more is no trouble once the target is another one", func() {
+		es := fromStore("app").ExternalSecret
+		w.sync(es)
+		lab.EditStatus(w.Lab, es, func(es *esv1.ExternalSecret) {
+			es.Status.Binding.Name = "app"
+			es.Status.Manifest = &esv1.ManifestReference{APIVersion: "gone.example.com/v1", Kind: "Thing"}
+		})
+		w.Annotate(es, esv1.AnnotationForceSync, "1")
+		w.reconcile(es)
+		lab.ExpectReady(es, esv1.ReasonSecretSynced)
+		Expect(es.Status.Manifest).To(BeNil())
+	})
+
+	DescribeTable("that exists already gets the value that was generated for the former one", func(to func(*esv1.ExternalSecretTarget)) {
+		w.allowManifests()
+		es := generated("app").ExternalSecret
+		w.sync(es)
+		password := w.password("app")
+		w.Create(gen.Secret("other", map[string]string{"theirs": "x"}), gen.ConfigMap("app", map[string]string{"theirs": "x"}))
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { to(&es.Spec.Target) })
+		w.reconcile(es)
+		lab.ExpectReady(es, es.Status.Conditions[0].Reason)
+		Expect(w.Generator.Minted()).To(Equal(1))
+		if es.Spec.Target.Manifest == nil {
+			Expect(w.password("other")).To(Equal(password))
+		} else {
+			m := gen.ConfigMap("app", nil)
+			m.Namespace = w.Namespace
+			Expect(w.Gone(m)).To(BeFalse())
+			Expect(m.Data).To(Equal(map[string]string{"password": password}))
+		}
+		w.ExpectNoSecret("app")
+	},
+		Entry("a Secret of another name", func(t *esv1.ExternalSecretTarget) { t.Name = "other" }),
+		Entry("a ConfigMap", func(t *esv1.ExternalSecretTarget) {
+			t.Manifest = &esv1.ManifestReference{APIVersion: "v1", Kind: "ConfigMap"}
+		}),
+	)
 
 	It("named as a Secret is a Secret, and needs no flag", func() {
 		es := fromStore("app").Manifest("v1", "Secret").ExternalSecret

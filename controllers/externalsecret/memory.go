@@ -41,11 +41,16 @@ func (m memory) String() string {
 type past struct {
 	data   map[string][]byte
 	memory memory
+	// elsewhere says that a template has put something into other fields than data.
+	elsewhere bool
 }
+
+// none says that nothing was delivered, or that all of it is lost.
+func (p past) none() bool { return len(p.data) == 0 && !p.elsewhere }
 
 // recall returns what owner delivered to a target.
 func recall(owner *esv1.ExternalSecret, target *apply.Target, seen apply.Observed) past {
-	p := past{data: seen.Data, memory: memory{}}
+	p := past{data: seen.Data, memory: memory{}, elsewhere: seen.Elsewhere}
 	for part := range strings.SplitSeq(target.GetAnnotations()[apply.GeneratedAnnotation(owner)], ",") {
 		if name, carrier, ok := strings.Cut(part, "="); ok {
 			p.memory[name] = carrier

@@ -80,36 +80,43 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	}
 	if out.adopted = adopted != nil; out.adopted {
 		wish.Desired = *adopted
-	} else {
-		values, err := c.collect(ctx, es, w, out.decision)
-		if err != nil {
-			return err
-		}
-		out.gone = values.Gone
-		wish.Empty = len(values.Data) == 0
-		done, err := c.render(ctx, es, w, values, &wish)
-		if err != nil || done {
-			return err
-		}
-	}
-	if out.change, err = apply.Diff(wish, w.target); err != nil {
+	} else if done, err := c.read(ctx, es, w, out, &wish); err != nil || done {
 		return err
 	}
-	if err := c.deliver(ctx, es, w, out.change); err != nil {
+	if out.change, err = c.deliver(ctx, wish, w); err != nil {
 		return err
 	}
 	out.orphans, err = c.retire(ctx, es)
 	return err
 }
 
-// deliver carries out a change of the target.
-func (c *Controller) deliver(ctx context.Context, es *esv1.ExternalSecret, w *observed, change apply.Change) error {
-	if change.Action == apply.Write {
-		if err := apply.Claim(ctx, c.Live, c.Client, es, w.target); err != nil {
-			return err
-		}
+// read fills the wish from the sources, and reports whether the target is known to be right as it is.
+func (c *Controller) read(ctx context.Context, es *esv1.ExternalSecret, w *observed, out *outcome, wish *apply.Wish) (bool, error) {
+	values, err := c.collect(ctx, es, w, out.decision)
+	if err != nil {
+		return false, err
 	}
-	return apply.Do(ctx, c.Client, es, w.target, change)
+	out.gone, wish.Empty = values.Gone, len(values.Data) == 0
+	if wish.Empty && es.Spec.Target.DeletionPolicyOrDefault() != esv1.DeleteMerge {
+		// The target goes, or stays as it is; its templates may need what is gone.
+		return false, nil
+	}
+	return c.render(ctx, es, w, values, wish)
+}
+
+// deliver brings the target into the state that is wished for, and returns what that took.
+func (c *Controller) deliver(ctx context.Context, wish apply.Wish, w *observed) (apply.Change, error) {
+	change, err := apply.Diff(wish, w.target)
+	if err == nil && change.Action == apply.Write {
+		err = apply.Claim(ctx, c.Live, c.Client, wish.Owner, w.target)
+	}
+	if err == nil {
+		change, err = apply.Foresee(ctx, c.Client, wish, w.target, change)
+	}
+	if err != nil {
+		return apply.Change{}, err
+	}
+	return change, apply.Do(ctx, c.Client, wish.Owner, w.target, change)
 }
 
 // adopt returns the target as it is, with the metadata that the object asks for, when an object that is delivered only

@@ -114,10 +114,11 @@ func (c *Controller) live(ctx context.Context, es *esv1.ExternalSecret) (*apply.
 	return apply.OfObject(es, object), nil
 }
 
-// unreadable returns the fault of a target that could not be read, nil for one that does not exist.
+// unreadable returns the fault of a target that could not be read, nil for one that does not exist, as no object does of a
+// kind that the API server does not know any more.
 func unreadable(err error, kind string, name types.NamespacedName) error {
 	switch {
-	case apierrors.IsNotFound(err):
+	case apierrors.IsNotFound(err), meta.IsNoMatchError(err):
 		return nil
 	case apierrors.IsForbidden(err):
 		return fault.Wrap(fault.Denied, err, "the operator may not get %s %q in namespace %q: grant it the verb \"get\" on this kind there",

@@ -42,14 +42,19 @@ func OfWrite(err error, verb string, o Object) error {
 	case apierrors.IsInvalid(err), apierrors.IsBadRequest(err), apierrors.IsRequestEntityTooLargeError(err):
 		return Wrap(Invalid, err, "the API server refuses %s: %s", o, o.refusal(err))
 	case len(o.mistyped(err)) > 0:
-		return Wrap(Invalid, err, "the API server refuses %s: the schema of the kind has no such field, or one of another type: %s",
-			o, strings.Join(o.mistyped(err), ", "))
+		return Wrap(Invalid, err, "the API server refuses %s: "+
+			"the schema of the kind has no such field, or one of another type, or a list with other keys: %s", o, strings.Join(o.mistyped(err), ", "))
+	case tooLarge.MatchString(err.Error()):
+		return Wrap(Invalid, err, "the API server refuses %s: the object is too large", o)
 	case apierrors.IsConflict(err):
 		return Wrap(Unavailable, err, "%s changed at the same moment", o)
 	default:
 		return Wrap(Unavailable, err, "could not %s %s", verb, o)
 	}
 }
+
+// tooLarge finds what etcd says of an object that it does not take, which the API server reports as a failure of its own.
+var tooLarge = regexp.MustCompile(`^(?:etcdserver: request is too large$|rpc error: code = ResourceExhausted .* larger than max)`)
 
 var inBrackets = regexp.MustCompile(`\[[^\]]*\]`)
 
@@ -73,7 +78,7 @@ func (o Object) refusal(err error) string {
 	return strings.Join(fields, ", ")
 }
 
-var mistypedField = regexp.MustCompile(`\.(\S+): (?:expected|field not declared)`)
+var mistypedField = regexp.MustCompile(`\.(\S+): (?:expected|field not declared|duplicate entries|element \d+:)`)
 
 // mistyped lists the fields that do not fit the schema of a custom resource. The API server says so in a text alone, and as
 // if the failure were its own.

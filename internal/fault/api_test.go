@@ -24,6 +24,12 @@ func TestOfWrite(t *testing.T) {
 	})
 	mistyped := &apierrors.StatusError{ErrStatus: metav1.Status{Code: 500, Message: "failed to create typed patch object (shop/app; v1, Kind=X): " +
 		"errors:\n  .spec.port: expected numeric (int or float), got &value{\"" + marked + "\"}\n  .spec.labels.b: field not declared in schema"}}
+	unkeyed := &apierrors.StatusError{ErrStatus: metav1.Status{Code: 500, Message: "failed to create typed patch object (shop/app; v1, Kind=X): " +
+		"errors:\n  .spec.ports: duplicate entries for key [name=\"" + marked + "\"]\n" +
+		"  .spec.hosts: element 0: associative list with keys has an element that omits key field \"name\""}}
+	etcd := func(message string) error {
+		return &apierrors.StatusError{ErrStatus: metav1.Status{Code: 500, Message: message}}
+	}
 	tests := []struct {
 		reason string
 		err    error
@@ -34,7 +40,13 @@ func TestOfWrite(t *testing.T) {
 		{"a namespace that is being deleted", terminating, fault.Invalid, `namespace "shop" is being deleted`},
 		{"fields that are wrong", invalid, fault.Invalid, "data[…] (FieldValueInvalid), metadata.name (FieldValueRequired)"},
 		{"an object that is too large", apierrors.NewRequestEntityTooLargeError(marked), fault.Invalid, "too large"},
-		{"fields that a schema does not have", mistyped, fault.Invalid, "of another type: spec.port, spec.labels.b"},
+		{"fields that a schema does not have", mistyped, fault.Invalid, "of another type, or a list with other keys: spec.port, spec.labels.b"},
+		{"items of a list that lack a key or have one twice", unkeyed, fault.Invalid, "a list with other keys: spec.ports, spec.hosts"},
+		{"an object that etcd does not take", etcd("etcdserver: request is too large"), fault.Invalid, "the object is too large"},
+		{
+			"nor its client", etcd("rpc error: code = ResourceExhausted desc = trying to send message larger than max (3 vs. 2)"),
+			fault.Invalid, "the object is too large",
+		},
 		{"a lost race", apierrors.NewConflict(resource, "app", errors.New(marked)), fault.Unavailable, "changed at the same moment"},
 		{"a server that fails", apierrors.NewInternalError(errors.New(marked)), fault.Unavailable, "could not patch"},
 		{"no answer", errors.New(marked), fault.Unavailable, "could not patch"},

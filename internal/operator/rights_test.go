@@ -6,8 +6,10 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/operator"
 	"github.com/sluice-operator/sluice/test/gen"
 )
@@ -57,6 +59,28 @@ var _ = Describe("The key of the fingerprints", func() {
 	})
 })
 
+var _ = Describe("A target that has lost the mark of its owner", func() {
+	It("goes with its sources, and nothing waits for it in the cache", func(ctx SpecContext) {
+		home, here := newPlace(ctx), newPlace(ctx)
+		o := defaults(home.name)
+		o.Namespace, o.Concurrency = here.name, 1
+		first := begin(cluster.Config, o)
+		es := gen.NewExternalSecret("gone").Store("gone").Data("password", "db", "").Deletion(esv1.DeleteDelete).ExternalSecret
+		store := gen.SecretStore("gone", map[string]string{"db": "s3cret"})
+		here.create(ctx, store, es)
+		Eventually(here.secret(ctx, "gone")).Should(HaveKey("password"))
+		first.stop()
+
+		target := gen.Secret("gone", nil)
+		target.Namespace = here.name
+		edit(ctx, target, func(s *corev1.Secret) { s.Labels = nil })
+		edit(ctx, store, func(s *esv1.SecretStore) { s.Spec.Provider.Fake.Data[0].Key = "another" })
+		begin(cluster.Config, o)
+		Eventually(here.secret(ctx, "gone")).Should(BeNil())
+		here.delivered(ctx, "app")
+	})
+})
+
 var _ = Describe("An operator of one namespace", func() {
 	var home, here place
 	BeforeEach(func(ctx SpecContext) { home, here = newPlace(ctx), newPlace(ctx) })
@@ -100,5 +124,22 @@ var _ = Describe("An operator of one namespace", func() {
 		here.create(ctx, gen.SecretStore("app", map[string]string{"db": "s3cret"}), es)
 		Eventually(ready(ctx, es)).Should(beFalse(`grant it the verb "patch" on secrets there`))
 		Expect(admin.Get(ctx, client.ObjectKey{Namespace: here.name, Name: "app"}, &corev1.Secret{})).NotTo(Succeed())
+	})
+
+	It("writes targets of a kind that it may neither list nor watch, and is not held up by them", func(ctx SpecContext) {
+		config := home.identity(ctx, "writer", home.name)
+		home.allow(ctx, "writer", here.name, secretsRule("*"), everythingOf("external-secrets.io"), configMapsRule(), rbacv1.PolicyRule{
+			APIGroups: []string{"config.example.com"}, Resources: []string{"appconfigs"}, Verbs: []string{"get", "create", "patch", "delete"},
+		})
+		o := defaults(home.name)
+		o.Namespace, o.GenericTargets, o.Concurrency = here.name, true, 1
+		begin(config, o)
+		es := gen.NewExternalSecret("config").Store("config").Data("password", "db", "").
+			Manifest("config.example.com/v1", "AppConfig").ExternalSecret
+		here.create(ctx, gen.SecretStore("config", map[string]string{"db": "s3cret"}), es)
+		Eventually(ready(ctx, es)).Should(beTrue())
+		edit(ctx, es, func(es *esv1.ExternalSecret) { es.Spec.Target.Manifest = nil })
+		Eventually(here.secret(ctx, "config")).Should(HaveKey("password"))
+		here.delivered(ctx, "app")
 	})
 })

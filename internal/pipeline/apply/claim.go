@@ -37,5 +37,6 @@ func Claim(ctx context.Context, live client.Reader, c client.Client, owner *esv1
 	if patch == nil {
 		return nil
 	}
-	return fault.OfWrite(c.Patch(ctx, whole, client.RawPatch(types.JSONPatchType, patch)), "patch", placeOf(owner))
+	// What comes from there need not have the label by which the cache selects Secrets; what is applied next has.
+	return fault.OfWrite(uncached{c}.Patch(ctx, whole, client.RawPatch(types.JSONPatchType, patch)), "patch", placeOf(owner))
 }

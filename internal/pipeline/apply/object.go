@@ -40,16 +40,12 @@ func object(owner *esv1.ExternalSecret, d render.Desired) *unstructured.Unstruct
 		o.Object[name] = runtime.DeepCopyJSONValue(value)
 	}
 	manifest, container := owner.Spec.Target.Manifest, render.Container(&owner.Spec.Target)
-	texts := textsAt(o.Object, container)
 	for key, value := range d.Data {
 		if manifest.IsConfigMap() && !utf8.Valid(value) {
 			textsAt(o.Object, []string{binaryData})[key] = base64.StdEncoding.EncodeToString(value)
 			continue
 		}
-		texts[key] = string(value)
-	}
-	if len(texts) == 0 && !manifest.IsConfigMap() {
-		unstructured.RemoveNestedField(o.Object, container...)
+		textsAt(o.Object, container)[key] = string(value)
 	}
 	o.SetLabels(d.Labels)
 	o.SetAnnotations(d.Annotations)
@@ -98,6 +94,9 @@ func asWritten(target *esv1.ExternalSecretTarget, path string) string {
 		}
 	}
 	for _, field := range known {
+		if strings.HasPrefix(field, path+".") || strings.HasPrefix(field, path+"[") {
+			return path
+		}
 		inside := path == field || strings.HasPrefix(path, field+".") || strings.HasPrefix(path, field+"[")
 		if inside && len(field) > len(longest) {
 			longest = field

@@ -19,6 +19,8 @@ type Observed struct {
 	InputHash string
 	// Data is the part of the target's data that owner is answerable for.
 	Data map[string][]byte
+	// Elsewhere says that there are other fields of an object that owner is answerable for.
+	Elsewhere bool
 }
 
 // Observe judges the target as it is, nil when there is none. A target that somebody changed since owner wrote it has
@@ -37,7 +39,7 @@ func Observe(owner *esv1.ExternalSecret, target *Target, hasher fingerprint.Hash
 	}
 	part := owned(owner, target, target.parts(written))
 	recorded := splitStamp(target.GetAnnotations()[HashAnnotation(owner)])
-	o := Observed{State: plan.TargetDrifted, Delivered: recorded.keyID != "", Data: part.data}
+	o := Observed{State: plan.TargetDrifted, Delivered: recorded.keyID != "", Data: part.data, Elsewhere: len(part.fields) > 0}
 	managed := target.GetLabels()[esv1.LabelManaged] == esv1.LabelManagedValue
 	switch {
 	case o.Delivered && recorded.keyID != hasher.KeyID():

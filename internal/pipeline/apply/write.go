@@ -24,6 +24,7 @@ import (
 // Do carries out a change. target is what the change was made for, nil when there was none. An error is fault.Denied,
 // fault.Invalid or fault.Unavailable, and names what was refused.
 func Do(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target *Target, change Change) error {
+	c = writer(c, owner)
 	switch change.Action {
 	case Keep, Wait:
 		return nil
@@ -38,10 +39,12 @@ func Do(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target
 	return nil
 }
 
-// remove deletes an object as it was seen, unless it is gone already.
+// remove deletes an object as it was seen, unless it is gone already. Nobody waits until the cache has noticed: of an object
+// that has lost the label by which the cache selects, it never does.
 func remove(ctx context.Context, c client.Client, object client.Object, at fault.Object) error {
 	uid := object.GetUID()
-	return fault.OfWrite(client.IgnoreNotFound(c.Delete(ctx, object, client.Preconditions{UID: &uid})), "delete", at)
+	err := c.Delete(ctx, object, client.Preconditions{UID: &uid}, client.DisableReadYourWritesConsistency)
+	return fault.OfWrite(client.IgnoreNotFound(err), "delete", at)
 }
 
 // write applies d. Where the target is shared, a field of another ExternalSecret is not taken from it.
@@ -81,8 +84,12 @@ func rival(ctx context.Context, c client.Reader, owner *esv1.ExternalSecret, ref
 		for i := range others.Items {
 			other := &others.Items[i]
 			if found[1] == FieldManager(other.Name) && described(other) == described(owner) {
+				field := strings.TrimPrefix(cause.Field, ".")
+				if m := owner.Spec.Target.Manifest; !m.IsSecret() && !m.IsConfigMap() {
+					field = asWritten(&owner.Spec.Target, field)
+				}
 				return fault.Wrap(fault.Conflict, refused, "%s of %s is delivered by ExternalSecret %q with another value: "+
-					"let one of the two use another key", strings.TrimPrefix(cause.Field, "."), described(owner), other.Name)
+					"let one of the two use another key", field, described(owner), other.Name)
 			}
 		}
 	}

@@ -19,6 +19,7 @@ func notCopied() []string {
 		corev1.LastAppliedConfigAnnotation,
 		"reconcile.external-secrets.io/",
 		"data-hash.sluice.dev/",
+		"generated.sluice.dev/",
 		"sluice.dev/",
 	}
 }

@@ -69,8 +69,10 @@ func (l *Lab) observed() client.Client {
 			return c.Patch(ctx, o, p, opts...)
 		},
 		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-			if err := l.enter(VerbApply, nil); err != nil {
-				return err
+			if options := (&client.ApplyOptions{}).ApplyOptions(opts); len(options.DryRun) == 0 {
+				if err := l.enter(VerbApply, nil); err != nil {
+					return err
+				}
 			}
 			return c.Apply(ctx, o, opts...)
 		},
