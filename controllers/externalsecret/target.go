@@ -141,17 +141,19 @@ func former(es *esv1.ExternalSecret) *esv1.ExternalSecret {
 	return before
 }
 
-// retire deletes what es made under another name or of another kind, and returns the names of the Secrets and objects.
+// retire deletes what es made under another name or of another kind, and returns the names. The status tells what that is.
+// Where it is lost, Secrets are searched for.
 func (c *Controller) retire(ctx context.Context, es *esv1.ExternalSecret) ([]string, error) {
-	gone, err := apply.Orphans(ctx, c.Client, es)
+	if es.Status.Binding.Name == "" {
+		return apply.Orphans(ctx, c.Client, es)
+	}
 	before := former(es)
-	if err != nil || before == nil || before.Spec.Target.Manifest.IsSecret() {
-		return gone, err
+	if before == nil {
+		return nil, nil
 	}
 	target, err := c.live(ctx, before)
 	if err != nil || target == nil || !metav1.IsControlledBy(target, es) {
-		return gone, err
+		return nil, err
 	}
-	change := apply.Change{Action: apply.Delete}
-	return append(gone, before.TargetName()), apply.Do(ctx, c.Client, before, target, change)
+	return []string{before.TargetName()}, apply.Do(ctx, c.Client, before, target, apply.Change{Action: apply.Delete})
 }
