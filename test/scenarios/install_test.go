@@ -48,6 +48,19 @@ var _ = Describe("an installation", Label("install"), func() {
 		Expect(string(out)).To(HavePrefix("sluice "))
 	})
 
+	DescribeTable("gives each kind the columns that its users know", func(ctx context.Context, resource, columns string) {
+		names := kubectl(ctx, "get", "customresourcedefinition", resource,
+			"-o", `jsonpath={range .spec.versions[?(@.storage==true)].additionalPrinterColumns[*]}{.name},{end}`)
+		Expect(strings.TrimSuffix(names, ",")).To(Equal(columns))
+	},
+		Entry(nil, "externalsecrets.external-secrets.io", "StoreType,Store,Refresh Interval,Status,Ready,Last Sync"),
+		Entry(nil, "clusterexternalsecrets.external-secrets.io", "Store,Refresh Interval,Ready"),
+		Entry(nil, "secretstores.external-secrets.io", "AGE,Status,Capabilities,Ready"),
+		Entry(nil, "clustersecretstores.external-secrets.io", "AGE,Status,Capabilities,Ready"),
+		Entry(nil, "pushsecrets.external-secrets.io", "AGE,Status,Last Sync"),
+		Entry(nil, "generatorstates.generators.external-secrets.io", "GC Deadline,Age"),
+	)
+
 	DescribeTable("gives the operator no right that it does not need", func(ctx context.Context, verb, resource string, arguments ...string) {
 		args := append([]string{"auth", "can-i", verb, resource, "--as", "system:serviceaccount:sluice-system:sluice"}, arguments...)
 		out, err := world.Kubectl(ctx, nil, args...)
