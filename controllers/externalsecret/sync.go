@@ -30,6 +30,8 @@ type outcome struct {
 	change apply.Change
 	// adopted says that the target was left with the values that it had.
 	adopted bool
+	// read says that what stores hold has a part in what came of it.
+	read bool
 	// held says that nothing was done, because it would have taken a new generated value that nobody asked for.
 	held bool
 	// gone names sources that are absent, orphans what was deleted because the target has another name or kind now.
@@ -81,6 +83,7 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	if out.adopted = adopted != nil; out.adopted {
 		wish.Desired = *adopted
 	} else {
+		out.read = len(storeRefs(&es.Spec)) > 0
 		values, err := c.collect(ctx, es, w, out.decision)
 		if err != nil {
 			return err
@@ -93,6 +96,7 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 		}
 	}
 	if out.change, err = apply.Diff(wish, w.target); err != nil {
+		out.read = false // it is the target that stands in the way
 		return err
 	}
 	if err := c.deliver(ctx, es, w, out.change); err != nil {
