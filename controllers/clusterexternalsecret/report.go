@@ -54,7 +54,7 @@ func (c *Controller) report(
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
 	}
 	if err != nil {
-		return report.Retry(ctx, err, ces.Spec.RefreshTimeOrDefault(), report.Failing(ces.Status.Conditions, c.Clock.Now()))
+		return report.Retry(ctx, err, false, ces.Spec.RefreshTimeOrDefault(), report.Failing(ces.Status.Conditions, c.Clock.Now()))
 	}
 	return report.Later(ces.Spec.RefreshTimeOrDefault()), nil
 }

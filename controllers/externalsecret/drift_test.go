@@ -87,6 +87,34 @@ var _ = Describe("A target that somebody changes", func() {
 		w.expectSettled(es)
 	})
 
+	for policy, under := range policies {
+		It("stays away under creationPolicy Orphan and "+policy+" when it was deleted", func() {
+			es := under(fromStore("app")).Creation(esv1.CreateOrphan).ExternalSecret
+			w.sync(es)
+			orphan := w.Secret("app")
+			w.Delete(orphan)
+			w.reconcile(es)
+			Expect(w.Gone(orphan)).To(BeTrue())
+			lab.ExpectReady(es, esv1.ReasonSecretSynced)
+			w.expectSettled(es)
+		})
+	}
+
+	It("is made anew under creationPolicy Orphan by the next refresh, and under another name at once", func() {
+		es := fromStore("app").Every(time.Hour).Creation(esv1.CreateOrphan).ExternalSecret
+		w.sync(es)
+		w.Delete(w.Secret("app"))
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(es)
+		w.ExpectSecret("app", credentials)
+
+		once := fromStore("once").Policy(esv1.RefreshCreatedOnce).Creation(esv1.CreateOrphan).ExternalSecret
+		w.sync(once)
+		lab.Edit(w.Lab, once, func(es *esv1.ExternalSecret) { es.Spec.Target.Name = "renamed" })
+		w.reconcile(once)
+		w.ExpectSecret("renamed", credentials)
+	})
+
 	It("may get further keys under creationPolicy Merge, and has its own repaired", func() {
 		w.Create(gen.Secret("app", map[string]string{"theirs": "x"}))
 		es := fromStore("app").Creation(esv1.CreateMerge).ExternalSecret

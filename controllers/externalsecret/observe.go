@@ -107,13 +107,18 @@ func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (obse
 	}, nil
 }
 
-// state is that of the target for the plan. One that has lost its owner is not intact: nobody would delete it.
+// state is that of the target for the plan. One that has lost its owner is not intact: nobody would delete it. An orphan is
+// let go once it is delivered: that somebody deletes it is no more a reason for a refresh than that somebody edits it.
 func state(es *esv1.ExternalSecret, target *apply.Target, seen apply.Observed) plan.Target {
-	owner := es.Spec.Target.CreationPolicyOrDefault() == esv1.CreateOwner
-	if owner && seen.State == plan.TargetIntact && !metav1.IsControlledBy(target, es) {
+	policy := es.Spec.Target.CreationPolicyOrDefault()
+	switch {
+	case policy == esv1.CreateOwner && seen.State == plan.TargetIntact && !metav1.IsControlledBy(target, es):
 		return plan.TargetDrifted
+	case policy == esv1.CreateOrphan && target == nil && former(es) == nil:
+		return plan.TargetIntact
+	default:
+		return seen.State
 	}
-	return seen.State
 }
 
 // inputs returns the state of the stores and template sources that es refers to.

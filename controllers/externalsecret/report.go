@@ -56,7 +56,8 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
 	}
 	if err != nil {
-		return report.Retry(ctx, err, es.Spec.RefreshIntervalOrDefault(), report.Failing(es.Status.Conditions, c.Clock.Now()))
+		failing := report.Failing(es.Status.Conditions, c.Clock.Now())
+		return report.Retry(ctx, err, out.unread, es.Spec.RefreshIntervalOrDefault(), failing)
 	}
 	return report.Later(out.next()), nil
 }

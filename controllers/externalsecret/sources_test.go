@@ -115,12 +115,30 @@ var _ = Describe("An ExternalSecret", func() {
 		w.ExpectSecret("app", map[string]string{"user": "admin", "password": "s3cret", "token": "t0ken"})
 	})
 
-	DescribeTable("with a wrong spec says what is wrong, once, and waits for a change",
+	It("is tried again soon when what is wrong may be mended in the store, and waits for a change otherwise", func() {
+		es := fromStore("app").Every(time.Hour).Template("conn", "{{ .later }}").Extract("db").ExternalSecret
+		w.Create(es)
+		Expect(w.Reconcile(w.controller, es).RequeueAfter).To(Equal(time.Second))
+		w.Clock.Step(10 * time.Second)
+		Expect(w.Reconcile(w.controller, es).RequeueAfter).To(Equal(10*time.Second), "as long as it has failed")
+		w.Clock.Step(time.Hour)
+		Expect(w.Reconcile(w.controller, es).RequeueAfter).To(Equal(5 * time.Minute))
+		w.seed("db", map[string]string{"user": "admin", "password": "s3cret", "later": "l4ter"})
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"conn": "l4ter"})
+
+		twice := fromStore("twice").Every(time.Hour).ExternalSecret
+		twice.Spec.Data[1].SecretKey = "user"
+		w.Create(twice)
+		Expect(w.Reconcile(w.controller, twice).RequeueAfter).To(Equal(5*time.Minute), "no store can mend it")
+	})
+
+	DescribeTable("with a wrong spec says what is wrong, once",
 		func(edit func(*esv1.ExternalSecret), texts ...any) {
 			es := fromStore("app").Every(time.Hour).ExternalSecret
 			edit(es)
 			w.Create(es)
-			Expect(w.Reconcile(w.controller, es).RequeueAfter).To(BeNumerically(">=", time.Minute))
+			Expect(w.Reconcile(w.controller, es).RequeueAfter).To(BeNumerically(">=", time.Second))
 			for _, text := range texts {
 				lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, text.(string))
 			}

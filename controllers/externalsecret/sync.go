@@ -30,6 +30,8 @@ type outcome struct {
 	change apply.Change
 	// adopted says that the target was left with the values that it had.
 	adopted bool
+	// unread says that what stores hold has a part in the error: it may be mended there.
+	unread bool
 	// held says that nothing was done, because it would have taken a new generated value that nobody asked for.
 	held bool
 	// gone names sources that are absent, orphans what was deleted because the target has another name or kind now.
@@ -81,6 +83,7 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	if out.adopted = adopted != nil; out.adopted {
 		wish.Desired = *adopted
 	} else if done, err := c.read(ctx, es, w, out, &wish); err != nil || done {
+		out.unread = err != nil && len(storeRefs(&es.Spec)) > 0
 		return err
 	}
 	if out.change, err = c.deliver(ctx, wish, w); err != nil {

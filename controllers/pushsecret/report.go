@@ -49,7 +49,7 @@ func (c *Controller) report(ctx context.Context, before, ps *esv1alpha1.PushSecr
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
 	}
 	if err != nil {
-		return report.Retry(ctx, err, ps.Spec.RefreshIntervalOrDefault(), report.Failing(ps.Status.Conditions, c.Clock.Now()))
+		return report.Retry(ctx, err, false, ps.Spec.RefreshIntervalOrDefault(), report.Failing(ps.Status.Conditions, c.Clock.Now()))
 	}
 	c.rounds.end(client.ObjectKeyFromObject(ps))
 	return report.Later(out.next()), nil

@@ -7,11 +7,11 @@ import (
 
 // switches and settings are flags of the reference implementation for which there is nothing to set here: what they turn on
 // is always so, or does not exist. They are accepted, so that arguments that were written for it do not stop the operator.
-// A flag that would make something safer, such as --metrics-secure, is not among them.
+// A flag that would make something safer, such as --metrics-auth, is not among them.
 func switches() []string {
 	return []string{
 		"enable-cluster-push-secret-reconciler", "enable-configmaps-caching", "enable-extended-metric-labels", "enable-generator-state",
-		"enable-http2", "enable-managed-secrets-caching", "enable-secret-api-read-on-cache-mismatch", "enable-secrets-caching",
+		"enable-managed-secrets-caching", "enable-secret-api-read-on-cache-mismatch", "enable-secrets-caching",
 		"enable-vault-token-cache", "experimental-enable-vault-token-cache", "experimental-enable-doppler-oidc-cache",
 	}
 }

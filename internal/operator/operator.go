@@ -18,7 +18,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"github.com/sluice-operator/sluice/apis"
 	"github.com/sluice-operator/sluice/controllers"
@@ -96,7 +95,7 @@ func managerOptions(scheme *runtime.Scheme, o Options) ctrl.Options {
 		// not run twice.
 		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &readYourWrites}},
 		Controller:                    ctrlconfig.Controller{SkipNameValidation: new(!alone)},
-		Metrics:                       metricsserver.Options{BindAddress: o.MetricsAddr},
+		Metrics:                       o.metricsServer(),
 		HealthProbeBindAddress:        o.LiveAddr,
 		LeaderElection:                e.Enabled,
 		LeaderElectionID:              e.ID,

@@ -16,6 +16,7 @@ import (
 // Options are what a user can set. The flags have the names that users of the External Secrets API know, where there are such.
 type Options struct {
 	MetricsAddr, LiveAddr string
+	MetricsTLS            MetricsTLS
 	Class                 string
 	Namespace             string
 	OperatorNamespace     string
@@ -105,6 +106,7 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 		"Comma-separated prefixes of labels and annotations that are not copied to what is made from an object, "+
 			"beside those of Argo CD, Flux, Helm and kubectl.",
 	)
+	o.MetricsTLS.bind(fs)
 	o.bindWithoutEffect(fs)
 }
 

@@ -24,6 +24,7 @@ func TestFlags(t *testing.T) {
 		"leader-election-id": "external-secrets-controller", "leader-election-lease-duration": "15s",
 		"leader-election-renew-deadline": "10s", "leader-election-retry-period": "2s",
 		"template-left-delimiter": "{{", "template-right-delimiter": "}}",
+		"metrics-secure": "false", "metrics-cert-dir": "", "metrics-cert-name": "tls.crt", "metrics-key-name": "tls.key", "enable-http2": "false",
 	}
 	var o operator.Options
 	flags := flag.NewFlagSet("sluice", flag.ContinueOnError)
@@ -50,8 +51,13 @@ func TestFlagsWithoutEffect(t *testing.T) {
 	if err := flags.Parse(args); err != nil || flags.NArg() > 0 || o.Concurrency != 7 {
 		t.Errorf("got %v and %d workers, want what the reference implementation knows to be accepted", err, o.Concurrency)
 	}
-	if err := flags.Parse([]string{"--metrics-secure=true"}); err == nil {
-		t.Error("a flag that would make something safer is accepted and ignored")
+	if err := flags.Parse([]string{"--metrics-auth=false"}); err != nil {
+		t.Errorf("a flag that asks for what is so is refused: %v", err)
+	}
+	for _, arg := range []string{"--metrics-auth=true", "--metrics-auth", "--metrics-auth=perhaps"} {
+		if err := flags.Parse([]string{arg}); err == nil {
+			t.Errorf("%s, which would make something safer, is accepted and ignored", arg)
+		}
 	}
 }
 

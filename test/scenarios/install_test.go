@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"context"
+	"os/exec"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -30,6 +31,35 @@ var _ = Describe("an installation", Label("install"), func() {
 		Expect(strings.Count(again, " unchanged\n")).To(Equal(strings.Count(first, " created\n")))
 		Expect(again).NotTo(Or(ContainSubstring("configured"), ContainSubstring("created")))
 	})
+
+	It("may give the operator the arguments that were written for the reference implementation", func(ctx context.Context) {
+		args := strings.Fields(`--concurrent=1 --client-qps=50 --client-burst=100 --loglevel=info --zap-time-encoding=epoch --controller-class=default
+			--metrics-addr=:8080 --metrics-auth=false --metrics-secure=true --metrics-cert-dir=/tmp --metrics-cert-name=tls.crt
+			--metrics-key-name=tls.key --live-addr=:8082 --enable-http2=false --enable-leader-election=true --namespace=
+			--leader-election-id=external-secrets-controller --leader-election-lease-duration=15s --leader-election-renew-deadline=10s
+			--leader-election-retry-period=2s --store-requeue-interval=5m0s --enable-flood-gate=true --enable-generator-state=true
+			--enable-cluster-store-reconciler=false --enable-cluster-external-secret-reconciler=true --enable-push-secret-reconciler=true
+			--enable-cluster-push-secret-reconciler=true --enable-secret-store-reconciler=true --enable-extended-metric-labels=true
+			--enable-secrets-caching=true --enable-configmaps-caching=true --enable-managed-secrets-caching=false
+			--enable-secret-api-read-on-cache-mismatch=true --generator-gc-grace-period=2m0s --unsafe-allow-generic-targets=true
+			--template-left-delimiter={{ --template-right-delimiter=}} --enable-vault-token-cache=true --vault-token-cache-size=262144`)
+		out, err := exec.CommandContext(ctx, world.Path("bin/sluice"), append(args, "--version")...).CombinedOutput()
+		Expect(err).NotTo(HaveOccurred(), string(out))
+		Expect(string(out)).To(HavePrefix("sluice "))
+	})
+
+	DescribeTable("gives each kind the columns that its users know", func(ctx context.Context, resource, columns string) {
+		names := kubectl(ctx, "get", "customresourcedefinition", resource,
+			"-o", `jsonpath={range .spec.versions[?(@.storage==true)].additionalPrinterColumns[*]}{.name},{end}`)
+		Expect(strings.TrimSuffix(names, ",")).To(Equal(columns))
+	},
+		Entry(nil, "externalsecrets.external-secrets.io", "StoreType,Store,Refresh Interval,Status,Ready,Last Sync"),
+		Entry(nil, "clusterexternalsecrets.external-secrets.io", "Store,Refresh Interval,Ready"),
+		Entry(nil, "secretstores.external-secrets.io", "AGE,Status,Capabilities,Ready"),
+		Entry(nil, "clustersecretstores.external-secrets.io", "AGE,Status,Capabilities,Ready"),
+		Entry(nil, "pushsecrets.external-secrets.io", "AGE,Status,Last Sync"),
+		Entry(nil, "generatorstates.generators.external-secrets.io", "GC Deadline,Age"),
+	)
 
 	DescribeTable("gives the operator no right that it does not need", func(ctx context.Context, verb, resource string, arguments ...string) {
 		args := append([]string{"auth", "can-i", verb, resource, "--as", "system:serviceaccount:sluice-system:sluice"}, arguments...)

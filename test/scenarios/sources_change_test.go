@@ -54,6 +54,30 @@ spec:
 		applyIn(ctx, ns, held("CANARY-third"))
 		Eventually(data).Should(HaveKeyWithValue("v", "CANARY-third"))
 	})
+
+	It("is taken up long before the interval ends when it was wrong and is mended", func(ctx context.Context) {
+		ns := namespace(ctx, "sources-mended")
+		held := func(fields string) string {
+			return "---\n{apiVersion: v1, kind: Secret, metadata: {name: held}, stringData: {" + fields + "}}\n"
+		}
+		waiting := func(name, spec string) string {
+			return "---\n{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: " + name +
+				"}, spec: {refreshInterval: 1h, secretStoreRef: {name: store}, " + spec + "}}\n"
+		}
+		applyIn(ctx, ns, granted(ns, "reader", "[get]")+kubernetesStore(ns, "reader", "")+held(`a: "CANARY%", j: CANARY-text, tls.crt: CANARY-crt`)+
+			waiting("decoded", "data: [{secretKey: v, remoteRef: {key: held, property: a, decodingStrategy: Base64}}]")+
+			waiting("json", "dataFrom: [{extract: {key: held, property: j}}]")+
+			waiting("templated", `target: {template: {data: {v: "{{ .more }}"}}}, dataFrom: [{extract: {key: held}}]`)+
+			waiting("typed", "target: {template: {type: kubernetes.io/tls}}, dataFrom: [{extract: {key: held}}]"))
+		names := []string{"decoded", "json", "templated", "typed"}
+		for _, name := range names {
+			externalSecretOf(ctx, ns, name, esv1.ReasonSecretSyncedError)
+		}
+		applyIn(ctx, ns, held(`a: Q0FOQVJZ, j: '{"k":"CANARY-k"}', more: CANARY-more, tls.crt: CANARY-crt, tls.key: CANARY-key`))
+		for _, name := range names {
+			externalSecretOf(ctx, ns, name, esv1.ReasonSecretSynced)
+		}
+	})
 })
 
 var _ = DescribeTable("the API server refuses sources that the schema can tell to be wrong", Label("sources", "schema"),

@@ -10,7 +10,8 @@ type ExternalSecretCreationPolicy string
 const (
 	// CreateOwner makes the target and owns it: it goes with the ExternalSecret. The default.
 	CreateOwner ExternalSecretCreationPolicy = "Owner"
-	// CreateOrphan makes the target and leaves it when the ExternalSecret goes.
+	// CreateOrphan makes the target and leaves it when the ExternalSecret goes. Between refreshes it lets others edit and
+	// delete it.
 	CreateOrphan ExternalSecretCreationPolicy = "Orphan"
 	// CreateMerge adds keys to a target that something else makes.
 	CreateMerge ExternalSecretCreationPolicy = "Merge"

@@ -45,6 +45,7 @@ type GeneratorStateStatus struct {
 // +kubebuilder:metadata:labels="external-secrets.io/component=controller"
 // +kubebuilder:resource:scope=Namespaced,categories={external-secrets,external-secrets-generators},shortName=gs
 // +kubebuilder:printcolumn:name="GC Deadline",type=date,JSONPath=`.spec.garbageCollectionDeadline`
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 type GeneratorState struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`

@@ -83,14 +83,18 @@ func Failing(conditions []metav1.Condition, now time.Time) time.Duration {
 
 // Retry says when to try again after err, for an object that is looked at each interval, zero for never, and that has failed
 // for some time. Where waiting may help, that is at once and then ever more slowly, but not more slowly than each interval.
-// Where it takes a change it is after the interval or safetyNet, whichever is shorter.
-func Retry(ctx context.Context, err error, interval, failing time.Duration) (ctrl.Result, error) {
+// Where it takes a change it is after the interval or safetyNet, whichever is shorter. read says that what a store holds has a
+// part in the error: that may be mended in the store, which nobody would notice, so that it is tried sooner at first.
+func Retry(ctx context.Context, err error, read bool, interval, failing time.Duration) (ctrl.Result, error) {
 	log := logf.FromContext(ctx)
 	switch kind := fault.KindOf(err); kind {
 	case fault.Invalid, fault.Conflict, fault.Unsupported:
 		wait := safetyNet
 		if interval > 0 {
 			wait = min(interval, safetyNet)
+		}
+		if read && kind == fault.Invalid {
+			wait = min(wait, max(failing, time.Second))
 		}
 		log.Info("waiting for a change", "kind", kind.String(), "reason", fault.Message(err))
 		return Later(wait), nil

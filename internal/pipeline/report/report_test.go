@@ -126,24 +126,28 @@ func TestRetry(t *testing.T) {
 	cases := []struct {
 		reason  string
 		err     error
+		read    bool
 		after   time.Duration
 		backoff bool
 	}{
-		{"no error", nil, 0, false},
-		{"a wrong spec waits for a change", fault.New(fault.Invalid, "x"), wait, false},
-		{"a conflict waits for a change", fault.New(fault.Conflict, "x"), wait, false},
-		{"a missing ability waits for a change", fault.New(fault.Unsupported, "x"), wait, false},
-		{"a kind is found through a context", fault.In(fault.New(fault.Invalid, "x"), "spec"), wait, false},
-		{"throttling is obeyed", &fault.Error{Kind: fault.Throttled, RetryAfter: 7 * time.Second}, 7 * time.Second, false},
-		{"throttling without a time backs off", fault.New(fault.Throttled, "x"), 0, true},
-		{"something absent may appear", fault.New(fault.NotFound, "x"), 0, true},
-		{"a refusal may end", fault.New(fault.Denied, "x"), 0, true},
-		{"an outage may end", fault.New(fault.Unavailable, "x"), 0, true},
-		{"nobody knows", errors.New("x"), 0, true},
+		{"no error", nil, false, 0, false},
+		{"a wrong spec waits for a change", fault.New(fault.Invalid, "x"), false, wait, false},
+		{"a conflict waits for a change, whatever was read", fault.New(fault.Conflict, "x"), true, wait, false},
+		{"a missing ability too", fault.New(fault.Unsupported, "x"), true, wait, false},
+		{"what was read may be mended soon", fault.New(fault.Invalid, "x"), true, time.Second, false},
+		{"a conflict waits for a change", fault.New(fault.Conflict, "x"), false, wait, false},
+		{"a missing ability waits for a change", fault.New(fault.Unsupported, "x"), false, wait, false},
+		{"a kind is found through a context", fault.In(fault.New(fault.Invalid, "x"), "spec"), false, wait, false},
+		{"throttling is obeyed", &fault.Error{Kind: fault.Throttled, RetryAfter: 7 * time.Second}, false, 7 * time.Second, false},
+		{"throttling without a time backs off", fault.New(fault.Throttled, "x"), false, 0, true},
+		{"something absent may appear", fault.New(fault.NotFound, "x"), false, 0, true},
+		{"a refusal may end", fault.New(fault.Denied, "x"), false, 0, true},
+		{"an outage may end", fault.New(fault.Unavailable, "x"), false, 0, true},
+		{"nobody knows", errors.New("x"), false, 0, true},
 	}
 	for _, tc := range cases {
 		t.Run(tc.reason, func(t *testing.T) {
-			result, err := report.Retry(t.Context(), tc.err, wait, 0)
+			result, err := report.Retry(t.Context(), tc.err, tc.read, wait, 0)
 			if diff := cmp.Diff(report.Later(tc.after), result); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -159,7 +163,7 @@ func TestRetry(t *testing.T) {
 
 func TestRetryLooksAgain(t *testing.T) {
 	for _, wait := range []time.Duration{0, time.Hour} {
-		result, err := report.Retry(t.Context(), fault.New(fault.Invalid, "x"), wait, time.Hour)
+		result, err := report.Retry(t.Context(), fault.New(fault.Invalid, "x"), false, wait, time.Hour)
 		if err != nil || result.RequeueAfter != 5*time.Minute {
 			t.Errorf("after a wait of %v: %+v, %v; want five minutes, since not everything that can mend it is watched", wait, result, err)
 		}
@@ -175,6 +179,9 @@ func TestRetryKeepsTheInterval(t *testing.T) {
 	}{
 		{"what has failed for an interval is tried each interval", fault.NotFound, 10 * time.Second, 11 * time.Second, 10 * time.Second},
 		{"also what is refused", fault.Denied, 10 * time.Second, time.Hour, 10 * time.Second},
+		{"and what was read and is not as it should be", fault.Invalid, 10 * time.Second, time.Hour, 10 * time.Second},
+		{"which is looked at after as long as it has failed", fault.Invalid, time.Hour, 9 * time.Second, 9 * time.Second},
+		{"but not more seldom than what nobody reads", fault.Invalid, time.Hour, 2 * time.Hour, 5 * time.Minute},
 		{"and what does not answer", fault.Unavailable, 10 * time.Second, 10 * time.Second, 10 * time.Second},
 		{"before that it is tried sooner", fault.NotFound, 10 * time.Second, 9 * time.Second, 0},
 		{"a long interval does not make it later than the queue does", fault.NotFound, time.Hour, 2 * time.Hour, 0},
@@ -182,7 +189,7 @@ func TestRetryKeepsTheInterval(t *testing.T) {
 	}
 	for _, tc := range cases {
 		t.Run(tc.reason, func(t *testing.T) {
-			result, err := report.Retry(t.Context(), fault.New(tc.kind, "x"), tc.wait, tc.failing)
+			result, err := report.Retry(t.Context(), fault.New(tc.kind, "x"), true, tc.wait, tc.failing)
 			if result.RequeueAfter != tc.after || (err == nil) != (tc.after > 0) {
 				t.Errorf("result = %+v, err = %v; want to come again after %v, or an error for the queue", result, err, tc.after)
 			}
