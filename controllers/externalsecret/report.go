@@ -57,7 +57,7 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	}
 	if err != nil {
 		failing := report.Failing(es.Status.Conditions, c.Clock.Now())
-		return report.Retry(ctx, err, out.unread, es.Spec.RefreshIntervalOrDefault(), failing)
+		return report.Retry(ctx, err, out.read, es.Spec.RefreshIntervalOrDefault(), failing)
 	}
 	return report.Later(out.next()), nil
 }

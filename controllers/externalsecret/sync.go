@@ -30,8 +30,8 @@ type outcome struct {
 	change apply.Change
 	// adopted says that the target was left with the values that it had.
 	adopted bool
-	// unread says that what stores hold has a part in the error: it may be mended there.
-	unread bool
+	// read says that what stores hold has a part in what came of it.
+	read bool
 	// held says that nothing was done, because it would have taken a new generated value that nobody asked for.
 	held bool
 	// gone names sources that are absent, orphans what was deleted because the target has another name or kind now.
@@ -83,7 +83,6 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	if out.adopted = adopted != nil; out.adopted {
 		wish.Desired = *adopted
 	} else if done, err := c.read(ctx, es, w, out, &wish); err != nil || done {
-		out.unread = err != nil && len(storeRefs(&es.Spec)) > 0
 		return err
 	}
 	if out.change, err = c.deliver(ctx, wish, w); err != nil {
@@ -95,6 +94,7 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 
 // read fills the wish from the sources, and reports whether the target is known to be right as it is.
 func (c *Controller) read(ctx context.Context, es *esv1.ExternalSecret, w *observed, out *outcome, wish *apply.Wish) (bool, error) {
+	out.read = len(storeRefs(&es.Spec)) > 0
 	values, err := c.collect(ctx, es, w, out.decision)
 	if err != nil {
 		return false, err
