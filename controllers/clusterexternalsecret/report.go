@@ -49,6 +49,7 @@ func (c *Controller) report(
 	if report.Ready(&ces.Status.Conditions, c.Clock.Now(), ces.Generation, state, reason, message) {
 		c.Events.Eventf(ces, nil, kind, reason, "Provision", "%s", message)
 	}
+	report.Stalled(&ces.Status.Conditions, err, false)
 	c.Metrics.Condition(metrics.ClusterExternalSecret, "", ces.Name, esv1.ConditionReady, state)
 	if statusErr := report.Status(ctx, c.Client, before, ces); statusErr != nil {
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
@@ -108,11 +109,8 @@ func (f failures) list() []esv1.ClusterExternalSecretNamespaceFailure {
 func (f failures) pressing() error {
 	var found error
 	for _, namespace := range slices.Sorted(maps.Keys(f)) {
-		switch err := f[namespace]; fault.KindOf(err) {
-		case fault.Invalid, fault.Conflict, fault.Unsupported:
-			found = err
-		default:
-			return err
+		if found = f[namespace]; !fault.KindOf(found).Lasting() {
+			break
 		}
 	}
 	return found

@@ -44,6 +44,7 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	}
 	es.Status.ObservedGeneration = es.Generation
 	changed := report.Ready(&es.Status.Conditions, c.Clock.Now(), es.Generation, status, reason, message)
+	report.Stalled(&es.Status.Conditions, err, out.read)
 	if err == nil && out.decision.Due {
 		c.record(before, es, out)
 	}

@@ -28,6 +28,7 @@ func (c *Controller) report(ctx context.Context, before, ps *esv1alpha1.PushSecr
 	status, reason, message := verdict(ps, out, err)
 	ps.Status.ObservedGeneration = ps.Generation
 	changed := report.Ready(&ps.Status.Conditions, c.Clock.Now(), ps.Generation, status, reason, message)
+	report.Stalled(&ps.Status.Conditions, err, false)
 	if out.decision.Due {
 		ps.Status.SyncedPushSecrets = out.synced
 		if len(out.synced) == 0 {

@@ -170,8 +170,7 @@ func combined(all []error) error {
 		}
 		messages = append(messages, fault.Message(err))
 		kind := fault.KindOf(err)
-		waits := kind != fault.Invalid && kind != fault.Conflict && kind != fault.Unsupported
-		if first == nil || (waits && (first.Kind == fault.Invalid || first.Kind == fault.Conflict || first.Kind == fault.Unsupported)) {
+		if first == nil || (first.Kind.Lasting() && !kind.Lasting()) {
 			first = &fault.Error{Kind: kind, RetryAfter: fault.RetryAfter(err), Cause: err}
 		}
 	}

@@ -178,6 +178,7 @@ func (c *Controller) report(object store, err error) {
 	if report.Ready(&status.Conditions, c.Clock.Now(), object.GetGeneration(), state, reason, message) {
 		c.Events.Eventf(object, nil, kind, reason, "Check", "%s", message)
 	}
+	report.Stalled(&status.Conditions, err, false)
 	c.Metrics.Condition(c.metric, object.GetNamespace(), object.GetName(), esv1.ConditionReady, state)
 }
 

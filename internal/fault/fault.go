@@ -84,6 +84,9 @@ func In(err error, format string, args ...any) error {
 	return &Error{Kind: e.Kind, Message: context + ": " + Message(err), RetryAfter: e.RetryAfter, Cause: err}
 }
 
+// Lasting says that trying again does not help: it takes a change of what was asked for, or of what stands in its way.
+func (k Kind) Lasting() bool { return k == Invalid || k == Conflict || k == Unsupported }
+
 // KindOf returns the kind of err, Unknown for an error without one.
 func KindOf(err error) Kind {
 	if e, ok := errors.AsType[*Error](err); ok {

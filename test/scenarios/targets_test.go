@@ -230,9 +230,10 @@ spec:
 		externalSecretOf(ctx, ns, "second", esv1.ReasonSecretSyncedError, "target is owned by another ExternalSecret", "first")
 		externalSecretOf(ctx, ns, "guest", esv1.ReasonSecretSyncedError, "target is owned by another ExternalSecret", "first")
 		Expect(data(ctx, ns, "owned")()).To(Equal(map[string]string{"user": "CANARY-user"}))
+		kubectl(ctx, "wait", "externalsecret", "-n", ns, "second", "--for=condition=Stalled", "--timeout=1s")
 		kubectl(ctx, "delete", "externalsecret", "-n", ns, "first")
 		Eventually(data(ctx, ns, "owned")).Should(Equal(map[string]string{"password": "CANARY-password"}))
-		externalSecretOf(ctx, ns, "second", esv1.ReasonSecretSynced)
+		Expect(externalSecretOf(ctx, ns, "second", esv1.ReasonSecretSynced).Status.Conditions).To(HaveLen(1), "Stalled is taken away")
 	})
 })
 

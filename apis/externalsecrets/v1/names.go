@@ -1,7 +1,13 @@
 package v1
 
-// ConditionReady is the one condition type that every kind carries.
-const ConditionReady = "Ready"
+// Types of conditions, which are the same for every kind.
+const (
+	// ConditionReady says whether the object does what it is there for. It is always there.
+	ConditionReady = "Ready"
+	// ConditionStalled is True when the object cannot become Ready unless somebody changes something, and absent otherwise.
+	// Tools that judge by kstatus, such as Flux, need not wait any longer then.
+	ConditionStalled = "Stalled"
+)
 
 // Reasons of an ExternalSecret's Ready condition.
 const (

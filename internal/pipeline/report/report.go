@@ -51,6 +51,23 @@ func Ready(conditions *[]metav1.Condition, now time.Time, generation int64, stat
 	return changed
 }
 
+// Stalled sets the Stalled condition, with the words of the Ready condition, when err waits for a change that somebody has to
+// make, and takes it away otherwise. read is that of Retry.
+func Stalled(conditions *[]metav1.Condition, err error, read bool) {
+	ready := meta.FindStatusCondition(*conditions, esv1.ConditionReady)
+	if ready == nil || !fault.KindOf(err).Lasting() || mendedInStore(err, read) {
+		meta.RemoveStatusCondition(conditions, esv1.ConditionStalled)
+		return
+	}
+	stalled := *ready
+	stalled.Type, stalled.Status = esv1.ConditionStalled, metav1.ConditionTrue
+	meta.SetStatusCondition(conditions, stalled)
+}
+
+// mendedInStore says that the change may be one in a store, which nobody would notice. read says that what a store holds has a
+// part in err.
+func mendedInStore(err error, read bool) bool { return read && fault.Is(err, fault.Invalid) }
+
 // Status writes the status of object when it differs from that of before, by one patch that holds the difference. An
 // object that is gone is no error.
 func Status(ctx context.Context, c client.Client, before, object client.Object) error {
@@ -87,17 +104,19 @@ func Failing(conditions []metav1.Condition, now time.Time) time.Duration {
 // part in the error: that may be mended in the store, which nobody would notice, so that it is tried sooner at first.
 func Retry(ctx context.Context, err error, read bool, interval, failing time.Duration) (ctrl.Result, error) {
 	log := logf.FromContext(ctx)
-	switch kind := fault.KindOf(err); kind {
-	case fault.Invalid, fault.Conflict, fault.Unsupported:
+	kind := fault.KindOf(err)
+	if kind.Lasting() {
 		wait := safetyNet
 		if interval > 0 {
 			wait = min(interval, safetyNet)
 		}
-		if read && kind == fault.Invalid {
+		if mendedInStore(err, read) {
 			wait = min(wait, max(failing, time.Second))
 		}
 		log.Info("waiting for a change", "kind", kind.String(), "reason", fault.Message(err))
 		return Later(wait), nil
+	}
+	switch kind {
 	case fault.Throttled:
 		if after := fault.RetryAfter(err); after > 0 {
 			return Later(after), nil

@@ -10,6 +10,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -18,8 +21,6 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
-
-	"k8s.io/apimachinery/pkg/runtime"
 )
 
 var (
@@ -79,6 +80,54 @@ func TestReadyDropsWhatHasNoTime(t *testing.T) {
 	}
 	if len(times) != 2 || !times["Other"].Equal(noon) || !times[esv1.ConditionReady].Equal(later) {
 		t.Errorf("the conditions have the times %v", times)
+	}
+}
+
+// TestConditionsAsToolsReadThem judges the conditions with the library that tools which wait for objects use.
+func TestConditionsAsToolsReadThem(t *testing.T) {
+	cases := []struct {
+		reason   string
+		err      error
+		read     bool
+		observed int64
+		want     status.Status
+	}{
+		{"what is done", nil, false, 2, status.CurrentStatus},
+		{"what has not been looked at since its spec changed", nil, false, 1, status.InProgressStatus},
+		{"a wrong spec", fault.New(fault.Invalid, "x"), false, 2, status.FailedStatus},
+		{"something that belongs to somebody else", fault.New(fault.Conflict, "x"), true, 2, status.FailedStatus},
+		{"what this build cannot do", fault.New(fault.Unsupported, "x"), true, 2, status.FailedStatus},
+		{"a wrong value in a store, which may be mended there", fault.New(fault.Invalid, "x"), true, 2, status.InProgressStatus},
+		{"something absent, which may be applied next", fault.New(fault.NotFound, "x"), false, 2, status.InProgressStatus},
+		{"an outage", fault.New(fault.Unavailable, "x"), false, 2, status.InProgressStatus},
+		{"a failure that nobody foresaw", errors.New("x"), false, 2, status.InProgressStatus},
+	}
+	for _, tc := range cases {
+		t.Run(tc.reason, func(t *testing.T) {
+			es := &esv1.ExternalSecret{
+				TypeMeta:   metav1.TypeMeta{APIVersion: "external-secrets.io/v1", Kind: "ExternalSecret"},
+				ObjectMeta: metav1.ObjectMeta{Name: "app", Namespace: "team", Generation: 2},
+			}
+			es.Status.ObservedGeneration = tc.observed
+			ready := metav1.ConditionTrue
+			if tc.err != nil {
+				ready = metav1.ConditionFalse
+			}
+			report.Ready(&es.Status.Conditions, noon, tc.observed, ready, "Reason", "message")
+			report.Stalled(&es.Status.Conditions, tc.err, tc.read)
+			fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(es)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := status.Compute(&unstructured.Unstructured{Object: fields})
+			if err != nil || got.Status != tc.want {
+				t.Fatalf("it is read as %+v, %v; want %v", got, err, tc.want)
+			}
+			report.Ready(&es.Status.Conditions, later, 2, metav1.ConditionTrue, "Reason", "message")
+			if report.Stalled(&es.Status.Conditions, nil, tc.read); len(es.Status.Conditions) != 1 {
+				t.Errorf("after success the conditions are %+v, want Ready alone", es.Status.Conditions)
+			}
+		})
 	}
 }
 
