@@ -177,7 +177,9 @@ func (b *breakable) Watch(ctx context.Context, changed func(string)) error {
 func TestStoreThatCannotBeWatched(t *testing.T) {
 	for name, prepare := range map[string]func(*world){
 		"the rights are missing": func(w *world) { w.memory.Fail(providertest.CallWatch, fault.New(fault.Denied, "may not watch")) },
-		"its client cannot":      func(w *world) { w.connect = func(m *providertest.Memory) providers.Client { return readOnly{connection{m, w}, m} } },
+		"its client cannot": func(w *world) {
+			w.connect = func(m *providertest.Memory) providers.Client { return readOnly{connection{m, w}, m} }
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			following(t, prepare, func(t *testing.T, w *world, a *audience) {
@@ -206,7 +208,9 @@ func TestWatchEnds(t *testing.T) {
 		reason string
 		end    func(*world, *audience)
 	}{
-		{"its store is gone", func(w *world, _ *audience) { w.pool.Forget(w.t.Context(), providers.Store{Kind: namespaced, Namespace: "app", Name: "main"}) }},
+		{"its store is gone", func(w *world, _ *audience) {
+			w.pool.Forget(w.t.Context(), providers.Store{Kind: namespaced, Namespace: "app", Name: "main"})
+		}},
 		{"its store has another spec", func(w *world, _ *audience) {
 			w.update(func(s *esv1.SecretStore) { s.Generation = 2 })
 			w.open()

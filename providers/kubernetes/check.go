@@ -45,7 +45,9 @@ func (c *client) Check(ctx context.Context) (limits string, err error) {
 // mayWatch reports whether the identity has the rights to watch, as far as can be found out.
 func (c *client) mayWatch(ctx context.Context, rules authorizationv1.SubjectRulesReviewStatus) bool {
 	return !slices.ContainsFunc([]string{"list", "watch"}, func(verb string) bool {
-		listed := func(rule authorizationv1.ResourceRule) bool { return len(rule.ResourceNames) == 0 && allows(rule, verb) }
+		listed := func(rule authorizationv1.ResourceRule) bool {
+			return len(rule.ResourceNames) == 0 && allows(rule, verb)
+		}
 		if slices.ContainsFunc(rules.ResourceRules, listed) {
 			return false
 		}

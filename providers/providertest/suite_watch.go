@@ -19,8 +19,8 @@ func (s *suite) testWatcher(t *testing.T) {
 	go func() { ended <- watcher.Watch(ctx, func(key string) { noticed <- key }) }()
 	expect := func(change, want string) {
 		t.Helper()
-		patience := time.NewTimer(noticeTime)
-		defer patience.Stop()
+		patience, cancel := context.WithTimeout(t.Context(), noticeTime)
+		defer cancel()
 		for {
 			select {
 			case key := <-noticed:
@@ -29,7 +29,7 @@ func (s *suite) testWatcher(t *testing.T) {
 				}
 			case err := <-ended:
 				t.Fatalf("the watch ended with %v before it noticed %s", err, change)
-			case <-patience.C:
+			case <-patience.Done():
 				t.Fatalf("%s was not noticed", change)
 			}
 		}
