@@ -52,14 +52,17 @@ type Writer interface {
 
 // Checker checks whether the store can be used with the rights at hand.
 type Checker interface {
-	// Check returns nil when the store is usable. A fault.Unavailable error says that this could not be found out.
-	Check(ctx context.Context) error
+	// Check returns no error when the store is usable, and then what it cannot do with the rights at hand, as a part of a
+	// sentence; empty when nothing is missing. A fault.Unavailable error says that this could not be found out.
+	Check(ctx context.Context) (limits string, err error)
 }
 
 // Watcher notices changes.
 type Watcher interface {
-	// Watch calls changed with the key of each secret that changes, until ctx ends (nil) or the watch fails. Once it
-	// has synced, reads may be answered from its cache.
+	// Watch calls changed with the key of each secret that appears, changes or goes, until ctx ends (nil) or the watch
+	// fails. As soon as it watches it calls changed once with an empty key: what happened before was not noticed. fault.Denied
+	// says that the rights at hand are not enough, fault.Unsupported that this store cannot be watched. changed must be
+	// safe for concurrent use and return soon.
 	Watch(ctx context.Context, changed func(key string)) error
 }
 

@@ -20,16 +20,12 @@ var errHeld = errors.New("the change needs a generated value that only a new one
 // collect reads the values that es asks for.
 func (c *Controller) collect(ctx context.Context, es *esv1.ExternalSecret, w *observed, d plan.Decision) (fetch.Values, error) {
 	sessions := map[esv1.SecretStoreRef]*stores.Session{}
-	var options []stores.OpenOption
-	if c.RequireReady {
-		options = append(options, stores.RequireReady())
-	}
 	return c.Collector.Collect(ctx, &es.Spec, fetch.Sources{
 		Store: func(ctx context.Context, ref esv1.SecretStoreRef) (fetch.Source, error) {
 			if session, ok := sessions[ref]; ok {
 				return session, nil
 			}
-			session, err := c.Stores.Open(ctx, es.Namespace, ref, options...)
+			session, err := c.Stores.Open(ctx, es.Namespace, ref, c.openOptions()...)
 			if err != nil {
 				return nil, err
 			}
@@ -40,6 +36,14 @@ func (c *Controller) collect(ctx context.Context, es *esv1.ExternalSecret, w *ob
 			return c.generate(ctx, es, w, d, index, ref)
 		},
 	})
+}
+
+// openOptions are those that every store is opened with.
+func (c *Controller) openOptions() []stores.OpenOption {
+	if c.RequireReady {
+		return []stores.OpenOption{stores.RequireReady()}
+	}
+	return nil
 }
 
 // generate returns the values of the generator in spec.dataFrom[index]: those that were delivered before, unless a

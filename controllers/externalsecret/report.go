@@ -14,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -47,6 +48,7 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	report.Stalled(&es.Status.Conditions, err, out.read)
 	if err == nil && out.decision.Due {
 		c.record(before, es, out)
+		c.stale.settle(client.ObjectKeyFromObject(es), out.changes)
 	}
 	if out.decision.Due || err != nil {
 		c.Metrics.Synced(es.Namespace, es.Name, err)

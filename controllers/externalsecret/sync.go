@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -26,6 +27,8 @@ type outcome struct {
 	// facts and decision are what it rested on.
 	facts    plan.Facts
 	decision plan.Decision
+	// changes is how many changes in stores were known of before they were read.
+	changes int
 	// change is what was done to the target.
 	change apply.Change
 	// adopted says that the target was left with the values that it had.
@@ -56,11 +59,14 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	if err := c.watch(es); err != nil {
 		return outcome{}, fault.Wrap(fault.Unknown, err, "%s: changes of the target cannot be watched", manifestPath)
 	}
+	c.follow(ctx, es)
+	changes := c.stale.changes(client.ObjectKeyFromObject(es))
 	w, err := c.observe(ctx, es)
 	if err != nil {
 		return outcome{}, err
 	}
-	out := outcome{facts: w.facts, decision: plan.Refresh(w.facts)}
+	w.facts.SourceChanged = changes > 0
+	out := outcome{changes: changes, facts: w.facts, decision: plan.Refresh(w.facts)}
 	logf.FromContext(ctx).V(1).Info("planned", out.decision.Fields()...)
 	if !out.decision.Due {
 		return out, nil

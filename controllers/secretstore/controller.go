@@ -122,11 +122,12 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, c.release(ctx, before, object)
 	}
 	object.StoreStatus().Capabilities = c.Stores.Capabilities(object)
+	var limits string
 	interval, err := refreshInterval(object.StoreSpec().RefreshInterval, c.Interval)
 	if err == nil {
-		err = c.check(ctx, object)
+		limits, err = c.check(ctx, object)
 	}
-	c.report(object, err)
+	c.report(object, limits, err)
 	if statusErr := report.Status(ctx, c.Client, before, object); statusErr != nil {
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
 	}
@@ -150,25 +151,29 @@ func (c *Controller) release(ctx context.Context, before, object store) error {
 	return client.IgnoreNotFound(c.Client.Patch(ctx, object, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})))
 }
 
-// check opens the store and asks it whether it can be used. A store with credentials in the namespace of its users
-// cannot be asked, and is taken to be usable.
-func (c *Controller) check(ctx context.Context, object store) error {
+// check opens the store and asks it whether it can be used, and what it cannot do. A store with credentials in the
+// namespace of its users cannot be asked, and is taken to be usable.
+func (c *Controller) check(ctx context.Context, object store) (limits string, err error) {
 	session, err := c.Stores.OpenStore(ctx, object)
 	if err != nil {
 		if errors.Is(err, providers.ErrNeedsConsumer) {
-			return nil
+			return "", nil
 		}
-		return fault.In(err, "unable to create client")
+		return "", fault.In(err, "unable to create client")
 	}
-	if err := session.Check(ctx); err != nil && !errors.Is(err, providers.ErrNeedsConsumer) {
-		return fault.In(err, "unable to validate store")
+	limits, err = session.Check(ctx)
+	if err != nil && !errors.Is(err, providers.ErrNeedsConsumer) {
+		return "", fault.In(err, "unable to validate store")
 	}
-	return nil
+	return limits, nil
 }
 
-func (c *Controller) report(object store, err error) {
+func (c *Controller) report(object store, limits string, err error) {
 	state, reason, message := metav1.ConditionTrue, esv1.ReasonStoreValid, "store validated"
 	kind := corev1.EventTypeNormal
+	if limits != "" {
+		message += "; " + limits
+	}
 	if err != nil {
 		state, reason, message = metav1.ConditionFalse, esv1.ReasonInvalidProviderConfig, fault.Message(err)
 		kind = corev1.EventTypeWarning

@@ -102,20 +102,39 @@ func (p *Pool) openEntry(ctx context.Context, s *Session) error {
 	return nil
 }
 
-// sweep evicts idle clients, and those of older generations of the store that is being opened. The mutex is held.
+// sweep evicts idle clients, and clients and watches of older generations of the store that is being opened. The mutex is
+// held.
 func (p *Pool) sweep(ctx context.Context, opened key, now time.Time) {
+	outdated := func(k key) bool {
+		return k.store == opened.store && (k.uid != opened.uid || k.generation < opened.generation)
+	}
+	p.endWatches(func(k key, _ *watch) bool { return outdated(k) })
 	for k, e := range p.entries {
-		outdated := k.store == opened.store && (k.uid != opened.uid || k.generation < opened.generation)
-		if outdated || (e.calls == 0 && now.Sub(e.used) > idleTime) {
+		if outdated(k) || (e.calls == 0 && now.Sub(e.used) > idleTime) {
 			p.evict(ctx, k, e)
 		}
 	}
 }
 
-// Forget evicts all clients of one store.
+// Forget evicts all clients of one store and ends its watches.
 func (p *Pool) Forget(ctx context.Context, store providers.Store) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.endWatches(func(k key, _ *watch) bool { return k.store == store })
+	p.evictAll(ctx, store)
+}
+
+// renew evicts all clients of one store, and lets watches be tried again that its rights did not allow. A watch that
+// works goes on with the client that it has.
+func (p *Pool) renew(ctx context.Context, store providers.Store) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endWatches(func(k key, w *watch) bool { return k.store == store && w.resting })
+	p.evictAll(ctx, store)
+}
+
+// evictAll evicts all clients of one store. The mutex is held.
+func (p *Pool) evictAll(ctx context.Context, store providers.Store) {
 	for k, e := range p.entries {
 		if k.store == store {
 			p.evict(ctx, k, e)

@@ -65,6 +65,7 @@ type Pool struct {
 
 	mu      sync.Mutex
 	entries map[key]*entry
+	watches map[key]*watch
 	closed  bool
 	open    sync.WaitGroup
 }
@@ -74,7 +75,7 @@ func NewPool(config Config) *Pool {
 	if config.Class == "" {
 		config.Class = DefaultClass
 	}
-	return &Pool{config: config, entries: map[key]*entry{}}
+	return &Pool{config: config, entries: map[key]*entry{}, watches: map[key]*watch{}}
 }
 
 // OpenOption changes how a store is opened.
@@ -89,6 +90,15 @@ func RequireReady() OpenOption { return func(o *openOptions) { o.requireReady = 
 // fault.Invalid, one that may not be used from namespace is fault.Denied, and one of another controller class is
 // ErrOtherClass. A Session needs no closing.
 func (p *Pool) Open(ctx context.Context, namespace string, ref esv1.SecretStoreRef, opts ...OpenOption) (*Session, error) {
+	store, err := p.admitted(ctx, namespace, ref, opts)
+	if err != nil {
+		return nil, err
+	}
+	return p.session(ctx, store, namespace)
+}
+
+// admitted returns the store that ref names when an object in namespace may use it now.
+func (p *Pool) admitted(ctx context.Context, namespace string, ref esv1.SecretStoreRef, opts []OpenOption) (esv1.GenericStore, error) {
 	var options openOptions
 	for _, opt := range opts {
 		opt(&options)
@@ -101,11 +111,9 @@ func (p *Pool) Open(ctx context.Context, namespace string, ref esv1.SecretStoreR
 		return nil, err
 	}
 	if options.requireReady {
-		if err := ready(store); err != nil {
-			return nil, err
-		}
+		return store, ready(store)
 	}
-	return p.session(ctx, store, namespace)
+	return store, nil
 }
 
 // OpenStore returns a Session with store itself, to check it. Its clients are opened anew, so that what they read from
@@ -115,7 +123,7 @@ func (p *Pool) OpenStore(ctx context.Context, store esv1.GenericStore) (*Session
 	if !p.Serves(store) {
 		return nil, ErrOtherClass
 	}
-	p.Forget(ctx, nameOf(store))
+	p.renew(ctx, nameOf(store))
 	if _, err := conditionsOf(store); err != nil {
 		return nil, err
 	}
@@ -132,13 +140,14 @@ func (p *Pool) Capabilities(store esv1.GenericStore) esv1.SecretStoreCapabilitie
 	return provider.Capabilities()
 }
 
-// Close closes all clients, and waits until those in use are closed too or ctx ends. Nothing can be opened afterwards.
+// Close ends all watches and closes all clients, and waits until those in use are closed too or ctx ends. Nothing can be opened afterwards.
 func (p *Pool) Close(ctx context.Context) {
 	p.mu.Lock()
 	p.closed = true
 	for k, e := range p.entries {
 		p.evict(ctx, k, e)
 	}
+	p.endWatches(func(key, *watch) bool { return true })
 	p.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
@@ -153,6 +162,18 @@ func (p *Pool) Close(ctx context.Context) {
 
 // session prepares a Session and opens its client once, so that a store that cannot be opened is said now.
 func (p *Pool) session(ctx context.Context, store esv1.GenericStore, namespace string) (*Session, error) {
+	s, err := p.prepare(store, namespace)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.call(ctx, func(context.Context, providers.Client) error { return nil }); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// prepare returns a Session that has opened nothing yet.
+func (p *Pool) prepare(store esv1.GenericStore, namespace string) (*Session, error) {
 	s := &Session{pool: p, name: nameOf(store), spec: store.StoreSpec(), memo: map[providers.Ref]*memo{}}
 	var err error
 	if s.provider, err = p.config.Providers.For(s.spec.Provider); err != nil {
@@ -164,9 +185,6 @@ func (p *Pool) session(ctx context.Context, store esv1.GenericStore, namespace s
 	s.key = key{store: s.name, uid: store.GetUID(), generation: store.GetGeneration()}
 	if s.name.IsCluster() && credentials.NeedsConsumer(s.spec.Provider) {
 		s.key.consumer = namespace
-	}
-	if err := s.call(ctx, func(context.Context, providers.Client) error { return nil }); err != nil {
-		return nil, err
 	}
 	return s, nil
 }

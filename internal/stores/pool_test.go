@@ -98,7 +98,7 @@ func TestEviction(t *testing.T) {
 	denied, unavailable := fault.New(fault.Denied, "no"), fault.New(fault.Unavailable, "no")
 	read := func(w *world, err error) {
 		w.memory.Fail(providertest.CallCheck, err)
-		_ = w.open().Check(w.t.Context())
+		_, _ = w.open().Check(w.t.Context())
 		w.memory.Fail(providertest.CallCheck, nil)
 	}
 	tests := []struct {
@@ -170,7 +170,7 @@ func TestClientInUseIsClosedLater(t *testing.T) {
 		session := w.open()
 		var call sync.WaitGroup
 		call.Go(func() {
-			if err := session.Check(t.Context()); err != nil {
+			if _, err := session.Check(t.Context()); err != nil {
 				t.Error(err)
 			}
 		})
@@ -197,7 +197,7 @@ func TestCloseEndsWithItsContext(t *testing.T) {
 		w := newWorld(t, store())
 		w.memory.Intercept(func(string, string) error { time.Sleep(time.Hour); return nil })
 		session := w.open()
-		go func() { _ = session.Check(context.Background()) }()
+		go func() { _, _ = session.Check(context.Background()) }()
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
@@ -213,9 +213,10 @@ func TestSessionGoesOnAfterEviction(t *testing.T) {
 	w := newWorld(t, store())
 	session := w.open()
 	w.memory.Fail(providertest.CallCheck, fault.New(fault.Denied, "no"))
-	expectFault(t, session.Check(t.Context()), fault.Denied, "no")
+	_, err := session.Check(t.Context())
+	expectFault(t, err, fault.Denied, "no")
 	w.memory.Fail(providertest.CallCheck, nil)
-	if err := session.Check(t.Context()); err != nil {
+	if _, err := session.Check(t.Context()); err != nil {
 		t.Errorf("the session opens its client anew: %v", err)
 	}
 	if w.opened.Load() != 2 {

@@ -38,16 +38,18 @@ type memo struct {
 // Store names the store.
 func (s *Session) Store() providers.Store { return s.name }
 
-// Check returns nil when the store is usable, also for a provider that has no check beyond being opened. A
-// fault.Unavailable error says that this could not be found out.
-func (s *Session) Check(ctx context.Context) error {
-	return s.call(ctx, func(ctx context.Context, c providers.Client) error {
+// Check returns no error when the store is usable, also for a provider that has no check beyond being opened, and what it
+// cannot do with the rights at hand, empty for nothing. A fault.Unavailable error says that this could not be found out.
+func (s *Session) Check(ctx context.Context) (limits string, err error) {
+	err = s.call(ctx, func(ctx context.Context, c providers.Client) error {
 		checker, ok := c.(providers.Checker)
 		if !ok {
 			return nil
 		}
-		return checker.Check(ctx)
+		limits, err = checker.Check(ctx)
+		return err
 	})
+	return limits, err
 }
 
 // Push writes to one secret.

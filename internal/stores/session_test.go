@@ -88,7 +88,7 @@ func TestUnsupported(t *testing.T) {
 	for _, tt := range tests {
 		expectFault(t, tt.err, fault.Unsupported, `SecretStore "main": stores of provider kubernetes cannot `+tt.reason)
 	}
-	if err := session.Check(t.Context()); err != nil {
+	if _, err := session.Check(t.Context()); err != nil {
 		t.Errorf("a provider without a check is checked by opening it: %v", err)
 	}
 	if _, err := session.Read(t.Context(), "text", "", json.RawMessage(`{}`)); err != nil {
@@ -210,7 +210,7 @@ func TestRetries(t *testing.T) {
 				session := w.open()
 				w.memory.Fail(providertest.CallCheck, tt.err)
 				start := time.Now()
-				err := session.Check(t.Context())
+				_, err := session.Check(t.Context())
 				expectFault(t, err, fault.KindOf(tt.err), fault.Message(tt.err))
 				if got := w.memory.Calls(providertest.CallCheck); got != tt.want {
 					t.Errorf("%d calls, want %d", got, tt.want)
@@ -236,13 +236,14 @@ func TestRetriesEndWithSuccessOrContext(t *testing.T) {
 			}
 			return nil
 		})
-		if err := session.Check(t.Context()); err != nil || w.memory.Calls(providertest.CallCheck) != 3 {
+		if _, err := session.Check(t.Context()); err != nil || w.memory.Calls(providertest.CallCheck) != 3 {
 			t.Errorf("got %v after %d calls", err, w.memory.Calls(providertest.CallCheck))
 		}
 		w.memory.Fail(providertest.CallCheck, fault.New(fault.Unavailable, "down"))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		expectFault(t, session.Check(ctx), fault.Unavailable, "down")
+		_, err := session.Check(ctx)
+		expectFault(t, err, fault.Unavailable, "down")
 	})
 }
 

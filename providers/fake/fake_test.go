@@ -156,7 +156,7 @@ func TestOpenRefusesABadSpec(t *testing.T) {
 
 func TestCheckFindsWhatTheSpecAsksFor(t *testing.T) {
 	for result, want := range map[int32]fault.Kind{0: fault.Unknown, 1: fault.Unavailable, 2: fault.Invalid} {
-		err := open(t, fake.New(), esv1.FakeProvider{ValidationResult: &result}, store).(providers.Checker).Check(t.Context())
+		_, err := open(t, fake.New(), esv1.FakeProvider{ValidationResult: &result}, store).(providers.Checker).Check(t.Context())
 		if (err != nil) != (result != 0) || fault.KindOf(err) != want {
 			t.Errorf("Check with validationResult %d gives %v, want kind %s", result, err, want)
 		}

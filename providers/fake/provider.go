@@ -88,9 +88,9 @@ func (c *client) GetAt(ctx context.Context, ref providers.Ref, _ json.RawMessage
 }
 
 // Check implements providers.Checker: it finds what the spec asks for.
-func (c *client) Check(ctx context.Context) error {
+func (c *client) Check(ctx context.Context) (limits string, err error) {
 	if err := cancelled(ctx); err != nil {
-		return err
+		return "", err
 	}
 	result := int32(resultReady)
 	if c.spec.ValidationResult != nil {
@@ -98,11 +98,11 @@ func (c *client) Check(ctx context.Context) error {
 	}
 	switch result {
 	case resultReady:
-		return nil
+		return "", nil
 	case resultUnknown:
-		return fault.New(fault.Unavailable, "spec.provider.fake.validationResult is %d: the state of the store is unknown", result)
+		return "", fault.New(fault.Unavailable, "spec.provider.fake.validationResult is %d: the state of the store is unknown", result)
 	default:
-		return fault.New(fault.Invalid, "spec.provider.fake.validationResult is %d: the store is not usable", result)
+		return "", fault.New(fault.Invalid, "spec.provider.fake.validationResult is %d: the store is not usable", result)
 	}
 }
 

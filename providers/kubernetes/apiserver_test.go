@@ -32,6 +32,7 @@ var realClock = clock.RealClock{}
 const (
 	writer  = "writer"
 	getter  = "getter"
+	lister  = "lister"
 	nothing = "nothing"
 )
 
@@ -67,6 +68,7 @@ func TestAPIServer(t *testing.T) {
 		"conformance": testConformance, "created by": testCreatedBy, "metadata": testMetadata, "types": testTypes, "takeover": testTakeover,
 		"whole": testWhole, "delete": testDelete, "remote namespace": testRemoteNamespace, "rights": testRights, "connection": testConnection,
 		"identities": testIdentities, "list": testList, "calls": testCalls, "refused input": testRefusedInput, "interference": testInterference,
+		"watch": testWatch,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, newWorld(t, controlPlane.Config)) })
 	}
@@ -95,9 +97,10 @@ func (w *world) newNamespace(t *testing.T) string {
 	if home == "" {
 		home = namespace.Name
 	}
-	w.grant(t, home, namespace.Name, writer, "get", "list", "create", "patch", "delete")
+	w.grant(t, home, namespace.Name, writer, "get", "list", "watch", "create", "patch", "delete")
 	if home == namespace.Name {
 		w.grant(t, home, home, getter, "get")
+		w.grant(t, home, home, lister, "get", "list")
 		w.grant(t, home, home, nothing)
 	}
 	return namespace.Name
@@ -186,6 +189,7 @@ type client struct {
 	providers.Lister
 	providers.Writer
 	providers.Checker
+	providers.Watcher
 }
 
 func (w *world) open(t *testing.T, spec *esv1.KubernetesProvider) client {
@@ -196,7 +200,7 @@ func (w *world) open(t *testing.T, spec *esv1.KubernetesProvider) client {
 	}
 	return client{
 		opened, opened.(providers.Locator), opened.(providers.Reader), opened.(providers.Lister), opened.(providers.Writer),
-		opened.(providers.Checker),
+		opened.(providers.Checker), opened.(providers.Watcher),
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	metadataclient "k8s.io/client-go/metadata"
+	"k8s.io/utils/clock"
 
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/providers"
@@ -27,6 +29,7 @@ const (
 	callDelete = "DeleteSecret"
 	callRules  = "CreateSelfSubjectRulesReview"
 	callAccess = "CreateSelfSubjectAccessReview"
+	callWatch  = "WatchSecrets"
 	callSelf   = "CreateSelfSubjectReview"
 )
 
@@ -36,6 +39,8 @@ const serviceAccountAnnotations = "kubernetes.io/service-account."
 // client serves one store.
 type client struct {
 	secrets corev1client.SecretsGetter
+	// notices are the metadata of the Secrets in namespace.
+	notices metadataclient.ResourceInterface
 	reviews authorizationclient.AuthorizationV1Interface
 	self    authenticationclient.SelfSubjectReviewsGetter
 	// host is the address of the API server, for messages.
@@ -44,6 +49,7 @@ type client struct {
 	namespace string
 	store     providers.Store
 	observe   func(call string, err error)
+	clock     clock.Clock
 }
 
 var (
@@ -52,6 +58,7 @@ var (
 	_ providers.Lister  = (*client)(nil)
 	_ providers.Writer  = (*client)(nil)
 	_ providers.Checker = (*client)(nil)
+	_ providers.Watcher = (*client)(nil)
 )
 
 // Close implements providers.Client. Connections are shared and end by themselves.

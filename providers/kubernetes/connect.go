@@ -6,9 +6,11 @@ import (
 	"net/http"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	metadataclient "k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -37,7 +39,7 @@ func (o opener) open(ctx context.Context, spec *esv1.KubernetesProvider, env pro
 	config.WarningHandler = rest.NoWarnings{}
 	// The API server's own priority and fairness is the limiter.
 	config.QPS, config.RateLimiter = -1, nil
-	c := &client{namespace: spec.RemoteNamespace, store: env.Store, observe: env.Observe}
+	c := &client{namespace: spec.RemoteNamespace, store: env.Store, observe: env.Observe, clock: env.Clock}
 	if c.namespace == "" {
 		c.namespace = defaultNamespace
 	}
@@ -53,10 +55,12 @@ func (c *client) connect(config *rest.Config) error {
 	core, coreErr := corev1client.NewForConfigAndClient(config, transport)
 	reviews, reviewsErr := authorizationclient.NewForConfigAndClient(config, transport)
 	self, selfErr := authenticationclient.NewForConfigAndClient(config, transport)
-	if err := errors.Join(coreErr, reviewsErr, selfErr); err != nil {
+	notices, noticesErr := metadataclient.NewForConfigAndClient(config, transport)
+	if err := errors.Join(coreErr, reviewsErr, selfErr, noticesErr); err != nil {
 		return fault.Wrap(fault.Invalid, err, "%s.server.url is not the address of an API server", specPath)
 	}
 	c.secrets, c.reviews, c.self, c.host = core, reviews, self, config.Host
+	c.notices = notices.Resource(corev1.SchemeGroupVersion.WithResource("secrets")).Namespace(c.namespace)
 	return nil
 }
 

@@ -22,6 +22,7 @@ const (
 	CallPut    = "Put"
 	CallDelete = "Delete"
 	CallCheck  = "Check"
+	CallWatch  = "Watch"
 )
 
 // Memory is a store in memory that behaves as the contract asks, with every ability. It is its own client: all who open
@@ -123,15 +124,24 @@ func (m *Memory) Delete(ctx context.Context, removal providers.Removal) error {
 }
 
 // Check implements providers.Checker.
-func (m *Memory) Check(ctx context.Context) error { return m.enter(ctx, CallCheck, "") }
+func (m *Memory) Check(ctx context.Context) (limits string, err error) {
+	return "", m.enter(ctx, CallCheck, "")
+}
 
 // Watch implements providers.Watcher. Seed and Remove are noticed too.
 func (m *Memory) Watch(ctx context.Context, changed func(key string)) error {
+	if err := m.enter(ctx, CallWatch, ""); err != nil {
+		if ctx.Err() != nil {
+			return nil
+		}
+		return err
+	}
 	m.mu.Lock()
 	id := m.nextWatch
 	m.nextWatch++
 	m.watchers[id] = changed
 	m.mu.Unlock()
+	changed("")
 	<-ctx.Done()
 	m.mu.Lock()
 	defer m.mu.Unlock()

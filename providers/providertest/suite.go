@@ -44,6 +44,7 @@ func Run(t *testing.T, harness Harness) {
 	t.Run("Reader", s.testReader)
 	t.Run("Lister", s.testLister)
 	t.Run("Checker", s.testChecker)
+	t.Run("Watcher", s.testWatcher)
 	t.Run("Cancelled", s.testCancelled)
 	t.Run("Writer", s.testWriter)
 	t.Run("Ownership", s.testOwnership)
@@ -223,7 +224,7 @@ func collect(ctx context.Context, lister providers.Lister, query providers.Query
 }
 
 func (s *suite) testChecker(t *testing.T) {
-	if err := as[providers.Checker](t, s).Check(t.Context()); err != nil {
+	if _, err := as[providers.Checker](t, s).Check(t.Context()); err != nil {
 		t.Errorf("Check of a usable store: %v", err)
 	}
 }

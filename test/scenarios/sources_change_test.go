@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"context"
+	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
@@ -77,6 +78,60 @@ spec:
 		for _, name := range names {
 			externalSecretOf(ctx, ns, name, esv1.ReasonSecretSynced)
 		}
+	})
+})
+
+var _ = Describe("a source in a store that can be watched", Label("sources", "stores", "refresh"), func() {
+	held := func(name, value string) string {
+		return "---\n{apiVersion: v1, kind: Secret, metadata: {name: " + name + "}, stringData: {v: " + value + "}}\n"
+	}
+	// copies reads a key with an interval of an hour, so that nothing but a change in the store brings the next value.
+	copies := func(name, key, more string) string {
+		return strings.NewReplacer("NAME", name, "KEY", key, "MORE", more).Replace(`---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: NAME}
+spec: {refreshInterval: 1h, secretStoreRef: {name: store}, data: [{secretKey: v, remoteRef: {key: KEY, property: v}}]MORE}
+`)
+	}
+	value := func(ctx context.Context, ns, name string) func() (string, error) {
+		return func() (string, error) {
+			var s corev1.Secret
+			err := world.Client.Get(ctx, types.NamespacedName{Namespace: ns, Name: name}, &s)
+			return string(s.Data["v"]), err
+		}
+	}
+
+	It("reaches what reads it at once", func(ctx context.Context) {
+		ns := namespace(ctx, "sources-follow")
+		applyIn(ctx, ns, granted(ns, "reader", "[get, list, watch]")+kubernetesStore(ns, "reader", "")+held("held", "CANARY-first")+
+			copies("copy", "held", "")+copies("once", "held", ", refreshPolicy: CreatedOnce")+copies("late", "missing", ""))
+		Eventually(value(ctx, ns, "copy")).Should(Equal("CANARY-first"))
+		Eventually(value(ctx, ns, "once")).Should(Equal("CANARY-first"))
+		Eventually(ready(ctx, &esv1.SecretStore{}, ns, "store")).Should(HaveField("Message", "store validated"))
+
+		By("following its value, where the policy follows anything")
+		applyIn(ctx, ns, held("held", "CANARY-second"))
+		Eventually(value(ctx, ns, "copy")).Should(Equal("CANARY-second"))
+		Expect(value(ctx, ns, "once")()).To(Equal("CANARY-first"))
+
+		By("finding what was missing")
+		var late esv1.ExternalSecret
+		Eventually(ready(ctx, &late, ns, "late")).Should(haveStatus(metav1.ConditionFalse))
+		applyIn(ctx, ns, held("missing", "CANARY-there"))
+		Eventually(ready(ctx, &late, ns, "late")).Should(haveStatus(metav1.ConditionTrue))
+		Expect(value(ctx, ns, "late")()).To(Equal("CANARY-there"))
+	})
+
+	It("is read at the interval where the store's identity may not watch", func(ctx context.Context) {
+		ns := namespace(ctx, "sources-get-only")
+		applyIn(ctx, ns, granted(ns, "reader", "[get]")+kubernetesStore(ns, "reader", "")+held("held", "CANARY-first")+
+			strings.Replace(copies("copy", "held", ""), "1h", "1s", 1))
+		Eventually(value(ctx, ns, "copy")).Should(Equal("CANARY-first"))
+		Eventually(ready(ctx, &esv1.SecretStore{}, ns, "store")).Should(SatisfyAll(haveStatus(metav1.ConditionTrue),
+			say("store validated; changes of its secrets are seen at the refresh interval only", `may not watch secrets in namespace "`+ns+`"`)))
+		applyIn(ctx, ns, held("held", "CANARY-second"))
+		Eventually(value(ctx, ns, "copy")).Should(Equal("CANARY-second"))
 	})
 })
 

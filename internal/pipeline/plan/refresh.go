@@ -34,6 +34,7 @@ const (
 	ReasonForceSync      Reason = "ForceSync"
 	ReasonObjectChanged  Reason = "ObjectChanged"
 	ReasonInputChanged   Reason = "InputChanged"
+	ReasonSourceChanged  Reason = "SourceChanged"
 	ReasonClockWentBack  Reason = "RefreshTimeInFuture"
 	ReasonInterval       Reason = "IntervalPassed"
 	ReasonNotDue         Reason = "NotDue"
@@ -62,6 +63,8 @@ type Facts struct {
 	Version, SyncedVersion string
 	// Inputs is the state of what the object refers to, SyncedInputs the state that was last delivered.
 	Inputs, SyncedInputs string
+	// SourceChanged says that a secret in a store has changed since it was read, as far as anybody noticed.
+	SourceChanged bool
 	// ForceSync is the value of the force-sync annotation, HandledForceSync the value last acted on.
 	ForceSync, HandledForceSync string
 	// Target is the state of what was delivered.
@@ -143,6 +146,8 @@ func periodic(f Facts) Decision {
 		d = Decision{Due: true, Rotate: f.IntervalWritten, Reason: ReasonInterval}
 	case f.Inputs != f.SyncedInputs:
 		d = Decision{Due: true, Reason: ReasonInputChanged}
+	case f.SourceChanged:
+		d = Decision{Due: true, Reason: ReasonSourceChanged}
 	default:
 		return Decision{Reason: ReasonNotDue, Next: due.Sub(f.Now)}
 	}

@@ -90,6 +90,31 @@ func refreshCases() map[string]struct {
 			with(func(f *plan.Facts) { overdue(f); f.Inputs = "j" }),
 			plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
 		},
+		"source changed": {
+			"a secret in a store is no reason for another password",
+			with(func(f *plan.Facts) { f.SourceChanged = true }),
+			plan.Decision{Due: true, Reason: plan.ReasonSourceChanged},
+		},
+		"source changed when the interval has passed": {
+			"a source that changes often must not put off a rotation for ever",
+			with(func(f *plan.Facts) { overdue(f); f.SourceChanged = true }),
+			plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
+		},
+		"source changed, OnChange": {
+			"only the object counts",
+			with(func(f *plan.Facts) { f.Policy, f.SourceChanged = esv1.RefreshOnChange, true }),
+			plan.Decision{Reason: plan.ReasonUnchangedSince},
+		},
+		"source changed, CreatedOnce": {
+			"what was delivered stays",
+			with(func(f *plan.Facts) { f.Policy, f.SourceChanged = esv1.RefreshCreatedOnce, true }),
+			plan.Decision{Reason: plan.ReasonFrozen},
+		},
+		"source changed, interval 0": {
+			"what was delivered stays",
+			with(func(f *plan.Facts) { f.Interval, f.SourceChanged = 0, true }),
+			plan.Decision{Reason: plan.ReasonFrozen},
+		},
 		"force-sync": {
 			"the user asked",
 			with(func(f *plan.Facts) { f.ForceSync, f.Version = "1", "1-b" }),
@@ -193,6 +218,11 @@ func TestRefreshInWindows(t *testing.T) {
 		"input changed": {
 			"what a source does waits too",
 			func(f *plan.Facts) { f.Inputs = "j" },
+			plan.Decision{Reason: plan.ReasonWindowClosed, Next: time.Hour},
+		},
+		"source changed": {
+			"what changes in a store waits too",
+			func(f *plan.Facts) { f.SourceChanged = true },
 			plan.Decision{Reason: plan.ReasonWindowClosed, Next: time.Hour},
 		},
 		"object changed": {
