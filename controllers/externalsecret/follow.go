@@ -91,6 +91,10 @@ func (c *Controller) Changed(ctx context.Context, change stores.Change) {
 	store := wakeup.StoreKey(change.Store.Kind, change.Store.Namespace, change.Store.Name)
 	if change.Key == "" {
 		readers, err := c.readers(ctx, wakeup.Index, store, change.Consumer)
+		if !change.Again {
+			// What an earlier process has read has its interval: a restart reads only what is due.
+			readers = slices.DeleteFunc(readers, func(es esv1.ExternalSecret) bool { return !c.stale.knows(client.ObjectKeyFromObject(&es)) })
+		}
 		c.wake(ctx, readers, err)
 		return
 	}
@@ -132,8 +136,8 @@ func (c *Controller) startFollowing(_ context.Context, queue workqueue.TypedRate
 	return nil
 }
 
-// stale remembers which objects have something to read. Losing it costs nothing: a watch that begins wakes all. It is
-// safe for concurrent use.
+// stale remembers which objects this process has read, and which of them have something to read again. It is safe for
+// concurrent use.
 type stale struct {
 	mu    sync.Mutex
 	marks map[types.NamespacedName]mark
@@ -159,6 +163,23 @@ func (s *stale) note(name types.NamespacedName, now time.Time) time.Duration {
 	}
 	s.marks[name] = known
 	return known.wake.Sub(now)
+}
+
+// begin says that an object is about to be read.
+func (s *stale) begin(name types.NamespacedName) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, known := s.marks[name]; !known {
+		s.marks[name] = mark{}
+	}
+}
+
+// knows reports whether an object was read, or was to be woken, in the life of this process.
+func (s *stale) knows(name types.NamespacedName) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	_, known := s.marks[name]
+	return known
 }
 
 // changes returns how many changes the object has not read.

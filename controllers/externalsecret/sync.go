@@ -71,6 +71,7 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	if !out.decision.Due {
 		return out, nil
 	}
+	c.stale.begin(client.ObjectKeyFromObject(es))
 	err = c.refresh(ctx, es, &w, &out)
 	if errors.Is(err, errHeld) {
 		err = c.mend(ctx, es, &w, &out)

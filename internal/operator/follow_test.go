@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"strconv"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -18,8 +19,11 @@ import (
 // The intervals of all objects here are an hour: what happens, happens because a change in the store was noticed.
 var _ = Describe("A running operator follows a store of Kubernetes", Ordered, func() {
 	var here, there place
+	var settings options
+	var operator *running
 	BeforeAll(func(ctx SpecContext) {
-		begin(cluster.Config, defaults(newPlace(ctx).name))
+		settings = defaults(newPlace(ctx).name)
+		operator = begin(cluster.Config, settings)
 	})
 	BeforeEach(func(ctx SpecContext) {
 		here, there = newPlace(ctx), newPlace(ctx)
@@ -106,6 +110,30 @@ var _ = Describe("A running operator follows a store of Kubernetes", Ordered, fu
 		edit(ctx, role, func(r *rbacv1.Role) { r.Rules = []rbacv1.PolicyRule{secretsRule("get", "list", "watch")} })
 		edit(ctx, store, func(s *esv1.SecretStore) { s.Annotations = map[string]string{"check": "again"} })
 		Eventually(ready(ctx, store)).Should(HaveField("Message", "store validated"))
+		remote(ctx, "third")
+		Eventually(here.secret(ctx, "app")).Should(Equal(map[string]string{"password": "third"}))
+	})
+
+	It("after a restart too, which reads only what is due", func(ctx SpecContext) {
+		reads := func(name, key string) *esv1.ExternalSecret {
+			return gen.NewExternalSecret(name).Store("store").Data("password", key, "password").ExternalSecret
+		}
+		there.create(ctx, gen.Secret("db", map[string]string{"password": "first"}), gen.Secret("other", map[string]string{"password": "0"}))
+		here.create(ctx, reads("app", "db"), reads("witness", "other"))
+		Eventually(here.secret(ctx, "app")).Should(Equal(map[string]string{"password": "first"}))
+		Eventually(here.secret(ctx, "witness")).Should(Equal(map[string]string{"password": "0"}))
+		operator.stop()
+		remote(ctx, "second")
+		begin(cluster.Config, settings)
+
+		By("watching again, as the witness shows")
+		edits := 0
+		Eventually(func() map[string]string {
+			edits++
+			edit(ctx, named(there, gen.Secret("other", nil)), func(s *corev1.Secret) { s.Data["password"] = []byte(strconv.Itoa(edits)) })
+			return here.secret(ctx, "witness")()
+		}).ShouldNot(HaveKeyWithValue("password", "0"))
+		Expect(here.secret(ctx, "app")()).To(Equal(map[string]string{"password": "first"}))
 		remote(ctx, "third")
 		Eventually(here.secret(ctx, "app")).Should(Equal(map[string]string{"password": "third"}))
 	})

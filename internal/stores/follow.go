@@ -36,8 +36,10 @@ type Change struct {
 	Store providers.Store
 	// Consumer is the namespace whose objects see the store like this; empty for all.
 	Consumer string
-	// Key of the secret; empty when any may have changed.
+	// Key of the secret; empty when any may have changed, because a watch has begun.
 	Key string
+	// Again says that it is not the first time that this watch has begun.
+	Again bool
 	// Place is what a Session's Locate says of the key; empty when there is no key.
 	Place string
 }
@@ -49,6 +51,8 @@ type watch struct {
 	asked bool
 	// resting says that the store cannot be watched until it changes or is checked again.
 	resting bool
+	// begun says that it has watched before. The watch alone uses it.
+	begun bool
 }
 
 // Follow sees to it that readers are told of changes in the store that ref names, as far as an object in namespace sees
@@ -89,7 +93,7 @@ func (p *Pool) follow(ctx context.Context, s *Session, w *watch, readers Readers
 	backoff := fresh
 	for ctx.Err() == nil {
 		began := p.config.Clock.Now()
-		err := p.watchOnce(ctx, s, readers)
+		err := p.watchOnce(ctx, s, w, readers)
 		if fault.Is(err, fault.Denied) || fault.Is(err, fault.Unsupported) {
 			p.mu.Lock()
 			w.resting = true
@@ -107,7 +111,7 @@ func (p *Pool) follow(ctx context.Context, s *Session, w *watch, readers Readers
 }
 
 // watchOnce watches until the watch fails or ctx ends. The client stays open meanwhile.
-func (p *Pool) watchOnce(ctx context.Context, s *Session, readers Readers) error {
+func (p *Pool) watchOnce(ctx context.Context, s *Session, w *watch, readers Readers) error {
 	e, err := p.acquire(ctx, s)
 	if err != nil {
 		return notAbsent(classify(err))
@@ -120,7 +124,10 @@ func (p *Pool) watchOnce(ctx context.Context, s *Session, readers Readers) error
 	locator, locates := e.client.(providers.Locator)
 	err = classify(watcher.Watch(ctx, func(key string) {
 		change := Change{Store: s.name, Consumer: s.key.consumer, Key: key}
-		if key != "" && locates {
+		switch {
+		case key == "":
+			change.Again, w.begun = w.begun, true
+		case locates:
 			// A key that cannot be located has no place.
 			change.Place, _ = locator.Locate(key, nil)
 		}
