@@ -56,7 +56,7 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	if err := c.permit(es); err != nil {
 		return outcome{}, err
 	}
-	if err := c.watch(es); err != nil {
+	if err := c.watch(ctx, es); err != nil {
 		return outcome{}, fault.Wrap(fault.Unknown, err, "%s: changes of the target cannot be watched", manifestPath)
 	}
 	c.follow(ctx, es)

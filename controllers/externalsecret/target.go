@@ -3,6 +3,7 @@ package externalsecret
 import (
 	"context"
 	"slices"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -22,6 +24,9 @@ import (
 
 // manifestPath is where an ExternalSecret names the kind of its target.
 const manifestPath = "spec.target.manifest"
+
+// watchPatience bounds how long the first target of a kind waits until its kind is watched, which takes the right to list it.
+const watchPatience = 5 * time.Second
 
 // permit refuses kinds of targets that cannot be written, or that would lend the operator's own rights to whoever may write
 // an ExternalSecret.
@@ -56,7 +61,7 @@ func (c *Controller) permit(es *esv1.ExternalSecret) error {
 }
 
 // watch has targets of the kind that es names noticed when they change. Those of Secrets and ConfigMaps are anyway.
-func (c *Controller) watch(es *esv1.ExternalSecret) error {
+func (c *Controller) watch(ctx context.Context, es *esv1.ExternalSecret) error {
 	m := es.Spec.Target.Manifest
 	if m.IsSecret() || m.IsConfigMap() || c.running == nil {
 		return nil
@@ -68,7 +73,16 @@ func (c *Controller) watch(es *esv1.ExternalSecret) error {
 	kind := &metav1.PartialObjectMetadata{}
 	kind.SetGroupVersionKind(gvk)
 	handler := wakeup.Handler(c.Client, targetKind(m), &esv1.ExternalSecretList{})
-	return c.running.Watch(source.Kind[client.Object](c.Notices, kind, handler))
+	if err := c.running.Watch(source.Kind[client.Object](c.Notices, kind, handler)); err != nil {
+		return err
+	}
+	// A target that goes before the watch sees it is missed. The watch itself goes on trying what fails here.
+	ctx, cancel := context.WithTimeout(ctx, watchPatience)
+	defer cancel()
+	if _, err := c.Notices.GetInformer(ctx, kind); err != nil {
+		logf.FromContext(ctx).Info("targets are not watched yet", "kind", gvk.Kind, "reason", err.Error())
+	}
+	return nil
 }
 
 // targetKind is the kind of a target in a wakeup.Key.
