@@ -14,15 +14,20 @@ import (
 // is replaced as the strategy says; an empty one is esv1.ConversionDefault. What was converted stays as it is when it is
 // converted again. Two keys that become one are fault.Invalid.
 func ConvertKeys[V any](strategy esv1.ExternalSecretConversionStrategy, data map[string]V) (map[string]V, error) {
-	converted := make(map[string]V, len(data))
+	return RenameKeys(data, func(key string) string { return convertKey(strategy, key) })
+}
+
+// RenameKeys returns data under the names that its keys get. Two keys that become one are fault.Invalid.
+func RenameKeys[V any](data map[string]V, rename func(key string) string) (map[string]V, error) {
+	renamed := make(map[string]V, len(data))
 	for _, key := range slices.Sorted(maps.Keys(data)) {
-		name := convertKey(strategy, key)
-		if _, taken := converted[name]; taken {
+		name := rename(key)
+		if _, taken := renamed[name]; taken {
 			return nil, fault.New(fault.Invalid, "secret name collision during conversion: %s", name)
 		}
-		converted[name] = data[key]
+		renamed[name] = data[key]
 	}
-	return converted, nil
+	return renamed, nil
 }
 
 func convertKey(strategy esv1.ExternalSecretConversionStrategy, key string) string {

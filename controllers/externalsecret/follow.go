@@ -39,17 +39,12 @@ func remotes(o client.Object) []string {
 	}
 	var keys []string
 	for i := range es.Spec.Data {
-		ref := es.Spec.SecretStoreRef
-		if source := es.Spec.Data[i].SourceRef; source != nil {
-			ref = source.StoreRef
-		}
-		keys = append(keys, remoteKey(ref, es.Namespace, es.Spec.Data[i].RemoteRef.Key))
+		entry := &es.Spec.Data[i]
+		keys = append(keys, remoteKey(entry.StoreRefOr(es.Spec.SecretStoreRef), es.Namespace, entry.RemoteRef.Key))
 	}
 	for i := range es.Spec.DataFrom {
-		from, ref := &es.Spec.DataFrom[i], es.Spec.SecretStoreRef
-		if from.SourceRef != nil && from.SourceRef.StoreRef != nil {
-			ref = *from.SourceRef.StoreRef
-		}
+		from := &es.Spec.DataFrom[i]
+		ref := from.StoreRefOr(es.Spec.SecretStoreRef)
 		if from.Extract != nil {
 			keys = append(keys, remoteKey(ref, es.Namespace, from.Extract.Key))
 		}

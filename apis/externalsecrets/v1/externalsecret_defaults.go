@@ -14,6 +14,22 @@ const DefaultRefreshInterval = time.Hour
 // KindOrDefault returns the kind of the store, SecretStore when the reference names none.
 func (r *SecretStoreRef) KindOrDefault() string { return cmp.Or(r.Kind, KindSecretStore) }
 
+// StoreRefOr returns the store that the entry reads from: its own, and otherwise the one that is passed.
+func (d *ExternalSecretData) StoreRefOr(otherwise SecretStoreRef) SecretStoreRef {
+	if d.SourceRef != nil {
+		return d.SourceRef.StoreRef
+	}
+	return otherwise
+}
+
+// StoreRefOr returns the store that the entry reads from: its own, and otherwise the one that is passed.
+func (d *ExternalSecretDataFromRemoteRef) StoreRefOr(otherwise SecretStoreRef) SecretStoreRef {
+	if d.SourceRef != nil && d.SourceRef.StoreRef != nil {
+		return *d.SourceRef.StoreRef
+	}
+	return otherwise
+}
+
 // TargetName returns the name of the target Secret.
 func (e *ExternalSecret) TargetName() string { return cmp.Or(e.Spec.Target.Name, e.Name) }
 

@@ -100,10 +100,7 @@ func describe(i int, entry *esv1.ExternalSecretDataFromRemoteRef) string {
 }
 
 func single(ctx context.Context, entry *esv1.ExternalSecretData, ref esv1.SecretStoreRef, from Sources) ([]byte, error) {
-	if entry.SourceRef != nil {
-		ref = entry.SourceRef.StoreRef
-	}
-	store, err := from.open(ctx, ref)
+	store, err := from.open(ctx, entry.StoreRefOr(ref))
 	if err != nil {
 		return nil, err
 	}
@@ -137,10 +134,7 @@ func (c Collector) dataFrom(
 		}
 		return data, validateKeys(data)
 	}
-	if entry.SourceRef != nil && entry.SourceRef.StoreRef != nil {
-		ref = *entry.SourceRef.StoreRef
-	}
-	store, err := from.open(ctx, ref)
+	store, err := from.open(ctx, entry.StoreRefOr(ref))
 	if err != nil {
 		return nil, err
 	}

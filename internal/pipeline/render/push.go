@@ -224,15 +224,7 @@ func add(w *providers.Write, e Entry, source Source) error {
 }
 
 func converted(strategy esv1alpha1.PushSecretConversionStrategy, data map[string][]byte) (map[string][]byte, error) {
-	out := make(map[string][]byte, len(data))
-	for _, key := range slices.Sorted(maps.Keys(data)) {
-		name := Converted(strategy, key)
-		if _, taken := out[name]; taken {
-			return nil, fault.New(fault.Invalid, "secret name collision during conversion: %s", name)
-		}
-		out[name] = data[key]
-	}
-	return out, nil
+	return providers.RenameKeys(data, func(key string) string { return Converted(strategy, key) })
 }
 
 func asJSON(data map[string][]byte) ([]byte, error) {
