@@ -110,6 +110,7 @@ func All(d Deps) []Controller {
 			Stores:     d.Stores,
 			Generators: d.Generators,
 			Renderer:   renderer,
+			Hasher:     d.Hasher,
 			Metrics:    d.Metrics,
 			Events:     d.Recorder("pushsecret"),
 			Clock:      d.Clock,

@@ -3,6 +3,7 @@ package pushsecret
 import (
 	"context"
 	"errors"
+	"time"
 
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -14,6 +15,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	"github.com/sluice-operator/sluice/internal/fingerprint"
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
@@ -38,6 +40,8 @@ type Config struct {
 	Generators *lease.Runner
 	// Renderer shapes the source.
 	Renderer render.Renderer
+	// Hasher recognises generated values.
+	Hasher fingerprint.Hasher
 	// Metrics counts.
 	Metrics *metrics.Metrics
 	// Events records events.
@@ -47,6 +51,9 @@ type Config struct {
 	// Options are those of the work queue.
 	Options controller.Options
 }
+
+// outdatedRetry is the wait for the cache when it is behind.
+const outdatedRetry = 50 * time.Millisecond
 
 // Controller pushes PushSecrets.
 type Controller struct {
@@ -98,9 +105,12 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := c.guard(ctx, &ps); err != nil {
 		return ctrl.Result{}, err
 	}
-	before := ps.DeepCopy()
-	out, err := c.sync(ctx, &ps)
-	result, err := c.report(ctx, before, &ps, out, err)
+	p := &pass{ps: &ps, before: ps.DeepCopy()}
+	out, err := c.sync(ctx, p)
+	if errors.Is(err, errOutdated) {
+		return ctrl.Result{RequeueAfter: outdatedRetry}, nil
+	}
+	result, err := c.report(ctx, p, out, err)
 	c.Metrics.Reconciled(metrics.PushSecret, ps.Namespace, ps.Name, c.Clock.Since(started))
 	return result, err
 }

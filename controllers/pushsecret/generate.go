@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"k8s.io/apimachinery/pkg/types"
-
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/generators"
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -19,38 +17,63 @@ import (
 // generated returns the values of a generator and where they go. Values that a store holds are taken from there; the
 // generator runs for a rotation, and for what no store holds. A store that cannot be read may hold the value: nothing
 // is generated then.
-func (c *Controller) generated(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, rotate bool) (render.Source, []*target, error) {
+func (c *Controller) generated(ctx context.Context, p *pass, d plan.Decision) (load, error) {
+	ps := p.ps
 	g, err := c.Generators.Bind(ctx, ps.Namespace, *ps.Spec.Selector.GeneratorRef)
 	if err != nil {
-		return render.Source{}, nil, err
+		return load{}, err
 	}
 	keys := sourceKeys(ps, g)
-	targets, err := c.targets(ctx, ps, w, keys)
+	targets, err := c.targets(ctx, p, keys)
 	if err != nil {
-		return render.Source{}, nil, err
-	}
-	keeps := ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists
-	if rotate && !keeps {
-		source, err := c.rotation(ctx, ps, w, g)
-		return source, targets, err
+		return load{}, err
 	}
 	survey(ctx, targets)
-	known, wanted := held(targets, keys)
+	l := load{targets: targets}
+	if d.Rotate {
+		l.source, l.round, err = c.rotation(ctx, p, d, g, keys, targets)
+	} else {
+		settled(targets)
+		l.source, err = c.recovered(ctx, ps, g, keys, targets, c.belief(ps, nil))
+	}
+	if err != nil {
+		return load{}, err
+	}
+	l.hashes = c.hashes(ps, keys, l)
+	if l.round != nil {
+		l.round.Generated = l.hashes
+	}
+	return l, nil
+}
+
+// settled forgets what the places hold for the writes that follow: what is put right is no value that was in use before.
+func settled(targets []*target) {
+	for _, t := range targets {
+		for i := range t.places {
+			t.places[i].kept = nil
+		}
+	}
+}
+
+// recovered returns the values that the stores are believed to hold, and new ones for what none holds.
+func (c *Controller) recovered(
+	ctx context.Context, ps *esv1alpha1.PushSecret, g generators.Bound, keys []string, targets []*target, b belief,
+) (render.Source, error) {
+	known, wanted := held(targets, keys, b)
 	raw := untouched(ps, g, known)
 	missing := slices.DeleteFunc(wanted, func(key string) bool { _, ok := known[key]; return ok })
-	var source render.Source
 	switch {
 	case edited(ps) && len(raw) == len(g.Keys()) && len(raw) > 0:
-		source, err = c.shaped(ctx, ps, render.Source{Data: raw})
+		return c.shaped(ctx, ps, render.Source{Data: raw})
 	case len(missing) == 0:
-		source, err = c.adopted(ctx, ps, known)
-	default:
-		if err := unread(targets); err != nil {
-			return render.Source{}, nil, err
-		}
-		source, err = c.minted(ctx, ps, g, known, raw, missing)
+		return c.adopted(ctx, ps, known)
 	}
-	return source, targets, err
+	if !b.fresh || slices.ContainsFunc(missing, func(key string) bool { return !b.renewed(key) }) {
+		if err := unread(targets); err != nil {
+			return render.Source{}, err
+		}
+	}
+	return c.minted(ctx, ps, g, known, raw, missing)
 }
 
 // edited says whether a template may have changed since the last push, so that what it made is to be made again.
@@ -63,15 +86,25 @@ func edited(ps *esv1alpha1.PushSecret) bool {
 func untouched(ps *esv1alpha1.PushSecret, g generators.Bound, known map[string][]byte) map[string][]byte {
 	raw := map[string][]byte{}
 	for _, key := range g.Keys() {
-		made := false
-		if ps.Spec.Template != nil {
-			_, made = ps.Spec.Template.Data[key]
-		}
-		if value, ok := known[key]; ok && !made {
+		if value, ok := known[key]; ok && !made(ps, key) {
 			raw[key] = value
 		}
 	}
 	return raw
+}
+
+// made says whether the template makes a key.
+func made(ps *esv1alpha1.PushSecret, key string) bool {
+	if ps.Spec.Template == nil {
+		return false
+	}
+	_, ok := ps.Spec.Template.Data[key]
+	return ok
+}
+
+// makes says whether there is a template that makes keys.
+func makes(ps *esv1alpha1.PushSecret) bool {
+	return ps.Spec.Template != nil && len(ps.Spec.Template.Data)+len(ps.Spec.Template.TemplateFrom) > 0
 }
 
 // sourceKeys are the keys that the source will have, as far as they are known before the generator has run.
@@ -84,16 +117,21 @@ func sourceKeys(ps *esv1alpha1.PushSecret, g generators.Bound) []string {
 	return slices.Compact(keys)
 }
 
-// held returns the values that the stores hold, by source key, and the keys that the entries need; all are the keys of the
-// source. The first store in order that has a value is believed.
-func held(targets []*target, all []string) (known map[string][]byte, wanted []string) {
+// held returns the values that the stores hold and that are believed, by source key, and the keys that the entries need; all
+// are the keys of the source. Among values that may be right, that of the first store in order is taken.
+func held(targets []*target, all []string, b belief) (known map[string][]byte, wanted []string) {
 	known = map[string][]byte{}
+	certain := map[string]bool{}
 	for _, t := range targets {
 		for i := range t.places {
-			p := &t.places[i]
-			for key, value := range p.parts(all) {
+			for key, value := range t.places[i].parts(all) {
 				wanted = append(wanted, key)
-				if _, ok := known[key]; !ok && value != nil {
+				if value == nil || certain[key] {
+					continue
+				}
+				_, found := known[key]
+				certain[key] = b.recognises(key, value)
+				if certain[key] || (!found && !b.renewed(key)) {
 					known[key] = value
 				}
 			}
@@ -134,24 +172,6 @@ func unread(targets []*target) error {
 	return fault.In(combined(failures), "nothing is generated while a store that may hold the value cannot be read")
 }
 
-// rotation returns the values of a round: new ones, or those of a round that has not reached every store yet. A round is
-// known by what asked for it, and by the generator as it is.
-func (c *Controller) rotation(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, g generators.Bound) (render.Source, error) {
-	name := types.NamespacedName{Namespace: ps.Namespace, Name: ps.Name}
-	id := strings.Join([]string{
-		string(ps.UID), w.facts.ForceSync, w.facts.RefreshTime.String(), string(g.Object().GetUID()), plan.Generation(g.Object()),
-	}, "|")
-	values, begun := c.rounds.get(name, id)
-	if !begun {
-		var err error
-		if values, err = c.Generators.Run(ctx, ps.Namespace, g); err != nil {
-			return render.Source{}, err
-		}
-		c.rounds.begin(name, id, values)
-	}
-	return c.shaped(ctx, ps, render.Source{Data: maps.Clone(values)})
-}
-
 // adopted returns a source of values that the stores hold. The template has made them already; only its type, labels
 // and annotations are of use.
 func (c *Controller) adopted(ctx context.Context, ps *esv1alpha1.PushSecret, known map[string][]byte) (render.Source, error) {
@@ -164,9 +184,8 @@ func (c *Controller) adopted(ctx context.Context, ps *esv1alpha1.PushSecret, kno
 }
 
 // minted runs the generator for the keys that no store holds, and keeps the values that one holds; raw are those of them
-// that no template has touched. Where a template
-// makes the missing key out of a value that is held only in another shape, a new value would not belong to it, and the
-// error says so.
+// that no template has touched. Where a template makes the missing key out of a value that is held only in another shape, a
+// new value would not belong to it, and the error says so.
 func (c *Controller) minted(
 	ctx context.Context,
 	ps *esv1alpha1.PushSecret,
@@ -174,7 +193,8 @@ func (c *Controller) minted(
 	known, raw map[string][]byte,
 	missing []string,
 ) (render.Source, error) {
-	if ps.Spec.Template != nil && len(known) > 0 && len(raw) < len(g.Keys()) {
+	incomplete := len(g.Keys()) == 0 || len(raw) < len(g.Keys())
+	if incomplete && makes(ps) && len(known) > len(raw) {
 		return render.Source{}, fault.New(
 			fault.Invalid,
 			"the stores hold values that a template has made, and not the generated value itself, so %s cannot be made to match them: "+
@@ -182,7 +202,7 @@ func (c *Controller) minted(
 			strings.Join(missing, ", "),
 		)
 	}
-	if len(g.Keys()) == 0 || len(raw) < len(g.Keys()) {
+	if incomplete {
 		values, err := c.Generators.Run(ctx, ps.Namespace, g)
 		if err != nil {
 			return render.Source{}, err

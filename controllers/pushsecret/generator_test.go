@@ -193,8 +193,10 @@ var _ = Describe("A PushSecret of a generator", func() {
 		w.restart()
 		w.Memory("b").Fail(providertest.CallPut, nil)
 		w.reconcile(ps)
-		Expect(w.value("a")).To(Equal(w.value("b")))
-		Expect(w.value("a")).NotTo(Equal("pw-1"))
+		expectValue("pw-2")
+		Expect(w.Generator.Minted()).To(Equal(2))
+		Expect(ps.Status.Rotation).To(BeNil())
+		w.expectSettled(ps)
 	})
 
 	DescribeTable("rotates on request, once for each request",

@@ -17,9 +17,13 @@ import (
 	"github.com/sluice-operator/sluice/internal/wakeup"
 )
 
-// observed is the world as one sync sees it, before anything secret is read.
-type observed struct {
-	facts  plan.Facts
+// pass is one look at a PushSecret.
+type pass struct {
+	// ps is what is worked with, before what the API server is known to have.
+	ps, before *esv1alpha1.PushSecret
+	// facts are the world as this pass sees it, before anything secret is read.
+	facts plan.Facts
+	// stores are those that are pushed to.
 	stores []selected
 }
 
@@ -33,21 +37,22 @@ type selected struct {
 // id names the store as the status does.
 func (s selected) id() string { return s.KindOrDefault() + "/" + s.Name }
 
-func (c *Controller) observe(ctx context.Context, ps *esv1alpha1.PushSecret) (observed, error) {
+func (c *Controller) observe(ctx context.Context, p *pass) error {
+	ps := p.ps
 	var inputs plan.Inputs
 	stores, err := c.stores(ctx, ps, &inputs)
 	if err != nil {
-		return observed{}, err
+		return err
 	}
 	if err := c.sources(ctx, ps, &inputs); err != nil {
-		return observed{}, err
+		return err
 	}
-	forceSync, handled := plan.ForceSync(ps), c.refreshed.Handled(ps, ps.Status.LastHandledForceSync)
 	if ps.Status.ObservedGeneration == 0 {
 		// A request that stood there before Sluice first looked was another operator's, which does not record what it handled.
-		handled = forceSync
+		ps.Status.LastHandledForceSync, ps.Status.LastHandledRotate = plan.ForceSync(ps), rotateRequest(ps)
 	}
-	return observed{stores: stores, facts: plan.Facts{
+	p.stores = stores
+	p.facts = plan.Facts{
 		Now:              c.Clock.Now(),
 		Policy:           esv1.RefreshPeriodic,
 		Interval:         ps.Spec.RefreshIntervalOrDefault(),
@@ -58,9 +63,27 @@ func (c *Controller) observe(ctx context.Context, ps *esv1alpha1.PushSecret) (ob
 		SyncedVersion:    ps.Status.SyncedResourceVersion,
 		Inputs:           inputs.Digest(),
 		SyncedInputs:     ps.Status.SyncedInputs,
-		ForceSync:        forceSync,
-		HandledForceSync: handled,
-	}}, nil
+		ForceSync:        plan.ForceSync(ps),
+		HandledForceSync: ps.Status.LastHandledForceSync,
+		Rotate:           rotateRequest(ps),
+		HandledRotate:    ps.Status.LastHandledRotate,
+		Rotating:         ps.Status.Rotation != nil,
+	}
+	if rotates(ps) && ps.Status.LastRotationTime != nil {
+		p.facts.Rotated = ps.Status.LastRotationTime.Time
+	}
+	p.facts.PreviousOver = previousOver(ps, p.facts.RefreshTime)
+	return nil
+}
+
+// rotates says whether the interval of a PushSecret is one at which its generator makes new values.
+func rotates(ps *esv1alpha1.PushSecret) bool {
+	return ps.Spec.Selector.GeneratorRef != nil && ps.Spec.RefreshInterval != nil &&
+		ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateReplace
+}
+
+func rotateRequest(ps *esv1alpha1.PushSecret) string {
+	return ps.Annotations[esv1alpha1.AnnotationRotate]
 }
 
 // stores resolves secretStoreRefs: each store once, in the order of the references. A store that is named and does not

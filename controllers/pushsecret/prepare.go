@@ -16,6 +16,7 @@ import (
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
+	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 	"github.com/sluice-operator/sluice/internal/stores"
 	"github.com/sluice-operator/sluice/providers"
@@ -31,6 +32,7 @@ type target struct {
 	session *stores.Session
 	err     error // why the store cannot be used; session is nil then
 	places  []place
+	writes  []providers.Write
 	left    bool // some value was there already and was left
 	failed  bool // something could not be written
 }
@@ -42,6 +44,7 @@ type place struct {
 	at     string // the remote secret, as the store names it
 	exists bool
 	value  []byte
+	kept   []byte   // what is kept of value when a write replaces it
 	fields []string // what the last write to the remote secret held
 	done   bool     // the store holds the entry now, by this PushSecret
 }
@@ -61,34 +64,84 @@ func (t *target) pushed() map[string]esv1alpha1.PushSecretData {
 func (t *target) note(write providers.Write, done bool) {
 	for i := range t.places {
 		p := &t.places[i]
-		if p.Data.Match.RemoteRef.RemoteKey == write.Key && string(p.Options()) == string(write.Options) {
+		if p.belongs(write) {
 			p.done, p.fields = done, slices.Sorted(maps.Keys(write.Fields))
 		}
 	}
 }
 
+// plan turns the places into writes. What a place holds stays there with updatePolicy IfNotExists.
+func (t *target) plan(ps *esv1alpha1.PushSecret, source render.Source) {
+	if t.err != nil {
+		return
+	}
+	before := ps.Status.SyncedPushSecrets[t.id()]
+	var entries []render.Entry
+	for i := range t.places {
+		p := &t.places[i]
+		if p.exists && ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists {
+			t.left = true
+			_, p.done = before[p.ID()]
+			continue
+		}
+		entry := p.Entry
+		entry.Held = p.kept
+		entries = append(entries, entry)
+	}
+	writes, err := render.Writes(entries, source, owner(ps), ps.Spec.UpdatePolicy == esv1alpha1.UpdateReplace)
+	t.writes, t.err = writes, fault.In(err, "set secret failed")
+}
+
+// replaces says whether a write keeps a value that it replaces.
+func (t *target) replaces() bool {
+	for _, write := range t.writes {
+		for i := range t.places {
+			if _, kept := write.Fields[t.places[i].Data.PreviousProperty]; kept && t.places[i].belongs(write) && t.places[i].Data.PreviousProperty != "" {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// belongs says whether a write is to the remote secret of a place.
+func (p *place) belongs(write providers.Write) bool {
+	return p.Data.Match.RemoteRef.RemoteKey == write.Key && string(p.Options()) == string(write.Options)
+}
+
+// load is what is to be pushed, and where.
+type load struct {
+	source  render.Source
+	targets []*target
+	// round is the rotation that the values belong to; nil when it is none.
+	round *esv1alpha1.PushSecretRotation
+	// hashes are the keyed hashes of generated values, by key; nil when the source is a Secret.
+	hashes map[string]string
+}
+
 // prepare returns the values to push and where they go. A rotation takes new values from a generator; otherwise what
 // the stores hold is taken over.
-func (c *Controller) prepare(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, rotate bool) (render.Source, []*target, error) {
-	if ref := ps.Spec.Selector.GeneratorRef; ref != nil {
-		return c.generated(ctx, ps, w, rotate)
+func (c *Controller) prepare(ctx context.Context, p *pass, d plan.Decision) (load, error) {
+	ps := p.ps
+	if ps.Spec.Selector.GeneratorRef != nil {
+		return c.generated(ctx, p, d)
 	}
 	raw, err := c.secret(ctx, ps)
 	if err != nil {
-		return render.Source{}, nil, err
+		return load{}, err
 	}
 	source, err := c.shaped(ctx, ps, raw)
 	if err != nil {
-		return render.Source{}, nil, err
+		return load{}, err
 	}
-	targets, err := c.targets(ctx, ps, w, slices.Collect(maps.Keys(source.Data)))
+	targets, err := c.targets(ctx, p, slices.Collect(maps.Keys(source.Data)))
 	if err != nil {
-		return render.Source{}, nil, err
+		return load{}, err
 	}
-	if ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists {
+	if ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists || keepsPrevious(ps) {
 		survey(ctx, targets)
 	}
-	return source, targets, nil
+	return load{source: source, targets: targets}, nil
 }
 
 // secret reads the source Secret from the API server.
@@ -180,10 +233,11 @@ func (c *Controller) shaped(ctx context.Context, ps *esv1alpha1.PushSecret, raw 
 }
 
 // targets opens every store and lists what goes where. keys are those of the source.
-func (c *Controller) targets(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, keys []string) ([]*target, error) {
-	all := make([]*target, 0, len(w.stores))
+func (c *Controller) targets(ctx context.Context, p *pass, keys []string) ([]*target, error) {
+	ps := p.ps
+	all := make([]*target, 0, len(p.stores))
 	used := make([]bool, len(ps.Spec.DataTo))
-	for _, store := range w.stores {
+	for _, store := range p.stores {
 		t := &target{selected: store}
 		var to []esv1alpha1.PushSecretDataTo
 		for i := range ps.Spec.DataTo {
@@ -272,7 +326,7 @@ func survey(ctx context.Context, targets []*target) {
 			value, err := t.session.Read(ctx, ref.RemoteKey, ref.Property, p.Options())
 			switch {
 			case err == nil:
-				p.exists, p.value = true, value
+				p.exists, p.value, p.kept = true, value, value
 			case !fault.Is(err, fault.NotFound):
 				t.err = fault.In(err, "could not read remote ref %s", p.ID())
 			}

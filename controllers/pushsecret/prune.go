@@ -47,7 +47,7 @@ func (c *Controller) finalize(ctx context.Context, ps *esv1alpha1.PushSecret) (c
 	}
 	if _, err := c.prune(ctx, ps, ps.Status.SyncedPushSecrets, nil); err != nil {
 		if c.Clock.Since(ps.DeletionTimestamp.Time) < cleanupPatience {
-			return c.report(ctx, ps.DeepCopy(), ps, outcome{}, waiting(err))
+			return c.report(ctx, &pass{ps: ps, before: ps.DeepCopy()}, outcome{}, waiting(err))
 		}
 		c.Events.Eventf(ps, nil, corev1.EventTypeWarning, esv1alpha1.ReasonErrored, "Cleanup",
 			"given up after %s: %s", cleanupPatience, fault.Message(err))
@@ -110,6 +110,9 @@ func (c *Controller) remove(ctx context.Context, ps *esv1alpha1.PushSecret, stor
 	removal := providers.Removal{Key: ref.RemoteKey, Owner: owner(ps), Options: options}
 	if ref.Property != "" {
 		removal.Fields = []string{ref.Property}
+		if data.PreviousProperty != "" {
+			removal.Fields = append(removal.Fields, data.PreviousProperty)
+		}
 	}
 	at, err := session.Locate(ctx, ref.RemoteKey, options)
 	if err != nil {
@@ -138,6 +141,9 @@ func (t *target) keeps(at, property string) (fields []string, wanted bool) {
 			return nil, true
 		}
 		fields = append(append(fields, own), p.fields...)
+		if p.Data.PreviousProperty != "" {
+			fields = append(fields, p.Data.PreviousProperty)
+		}
 	}
 	return fields, false
 }

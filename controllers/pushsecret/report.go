@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -16,12 +17,14 @@ import (
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/metrics"
+	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
 	"github.com/sluice-operator/sluice/internal/stores"
 )
 
 // report says in status, events and metrics how a sync went, and when to come again.
-func (c *Controller) report(ctx context.Context, before, ps *esv1alpha1.PushSecret, out outcome, err error) (ctrl.Result, error) {
+func (c *Controller) report(ctx context.Context, p *pass, out outcome, err error) (ctrl.Result, error) {
+	ps, before := p.ps, p.before
 	if errors.Is(err, stores.ErrOtherClass) {
 		return ctrl.Result{}, nil
 	}
@@ -35,7 +38,7 @@ func (c *Controller) report(ctx context.Context, before, ps *esv1alpha1.PushSecr
 			ps.Status.SyncedPushSecrets = nil
 		}
 		if err == nil {
-			c.record(before, ps, out)
+			c.record(p, &out)
 		}
 	}
 	if changed {
@@ -53,7 +56,7 @@ func (c *Controller) report(ctx context.Context, before, ps *esv1alpha1.PushSecr
 		return report.Retry(ctx, err, false, ps.Spec.RefreshIntervalOrDefault(), report.Failing(ps.Status.Conditions, c.Clock.Now()))
 	}
 	c.rounds.end(client.ObjectKeyFromObject(ps))
-	return report.Later(out.next()), nil
+	return report.Later(next(ps, out)), nil
 }
 
 func verdict(ps *esv1alpha1.PushSecret, out outcome, err error) (status metav1.ConditionStatus, reason, message string) {
@@ -74,11 +77,39 @@ func verdict(ps *esv1alpha1.PushSecret, out outcome, err error) (status metav1.C
 }
 
 // record writes down what was pushed. The time alone is not worth a write each time.
-func (c *Controller) record(before, ps *esv1alpha1.PushSecret, out outcome) {
-	now := c.Clock.Now()
-	c.refreshed.Set(ps, now, out.facts.ForceSync)
-	ps.Status.LastHandledForceSync = out.facts.ForceSync
+func (c *Controller) record(p *pass, out *outcome) {
+	ps, now := p.ps, c.Clock.Now()
+	force, rotate := out.facts.ForceSync, out.facts.Rotate
+	if round := ps.Status.Rotation; round != nil {
+		// What was asked for since it began is the next one.
+		force, rotate = round.ForceSync, round.Rotate
+	}
+	if rotated := ps.Status.Rotation != nil; out.generated != nil && (rotated || ps.Status.LastRotationTime == nil) {
+		ps.Status.LastRotationTime = &metav1.Time{Time: now}
+	}
+	if out.generated == nil {
+		ps.Status.LastRotationTime = nil
+	}
+	ps.Status.Rotation, ps.Status.Generated = nil, out.generated
+	ps.Status.LastHandledForceSync, ps.Status.LastHandledRotate = force, rotate
+	c.refreshed.Set(ps, now, force)
 	ps.Status.SyncedResourceVersion = out.facts.Version
 	ps.Status.SyncedInputs = out.facts.Inputs
-	ps.Status.RefreshTime = report.Stamp(ps.Status.RefreshTime, now, equality.Semantic.DeepEqual(before.Status, ps.Status))
+	ps.Status.RefreshTime = report.Stamp(ps.Status.RefreshTime, now, equality.Semantic.DeepEqual(p.before.Status, ps.Status))
+}
+
+// next is how long until the next look.
+func next(ps *esv1alpha1.PushSecret, out outcome) time.Duration {
+	if !out.decision.Due {
+		return out.decision.Next
+	}
+	if force := out.facts.ForceSync; (force != "" && force != ps.Status.LastHandledForceSync) || out.facts.Rotate != ps.Status.LastHandledRotate {
+		return time.Millisecond
+	}
+	f := out.facts
+	if rotates(ps) && ps.Status.LastRotationTime != nil {
+		f.Rotated = ps.Status.LastRotationTime.Time
+	}
+	f.PreviousOver = previousOver(ps, f.Now)
+	return plan.After(f)
 }

@@ -51,7 +51,7 @@ func (w *world) restart() {
 	d := w.Deps()
 	w.controller = pushsecret.New(pushsecret.Config{
 		Client: d.Client, Live: d.Live, Notices: d.Notices, Stores: d.Stores, Generators: d.Generators,
-		Renderer: render.Renderer{Engine: d.Engine}, Metrics: d.Metrics, Events: d.Recorder(""), Clock: d.Clock,
+		Renderer: render.Renderer{Engine: d.Engine}, Hasher: d.Hasher, Metrics: d.Metrics, Events: d.Recorder(""), Clock: d.Clock,
 	})
 }
 

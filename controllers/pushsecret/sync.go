@@ -6,10 +6,12 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
@@ -17,7 +19,6 @@ import (
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
-	"github.com/sluice-operator/sluice/internal/pipeline/render"
 	"github.com/sluice-operator/sluice/providers"
 )
 
@@ -28,42 +29,68 @@ type outcome struct {
 	decision plan.Decision
 	// synced are the entries that are in the stores now, by store.
 	synced esv1alpha1.SyncedPushSecretsMap
+	// generated are the keyed hashes of the generated values that were delivered; nil for a source that is a Secret.
+	generated map[string]string
 	// unchanged says that some value was there already and was left because of updatePolicy IfNotExists.
 	unchanged bool
 	// sourceGone says that the source Secret is gone, and with it what was pushed from it.
 	sourceGone bool
 }
 
-// next is how long until the next look.
-func (o outcome) next() time.Duration {
-	if o.decision.Due {
-		return plan.After(o.facts)
-	}
-	return o.decision.Next
-}
+var (
+	// errSourceGone says that the source Secret does not exist.
+	errSourceGone = errors.New("the source secret does not exist")
+	// errOutdated says that the PushSecret changed while it was worked on, before anything was done that counts.
+	errOutdated = errors.New("the object changed meanwhile")
+)
 
-// errSourceGone says that the source Secret does not exist.
-var errSourceGone = errors.New("the source secret does not exist")
-
-func (c *Controller) sync(ctx context.Context, ps *esv1alpha1.PushSecret) (outcome, error) {
-	out := outcome{synced: ps.Status.SyncedPushSecrets}
-	w, err := c.observe(ctx, ps)
-	if err != nil {
+func (c *Controller) sync(ctx context.Context, p *pass) (outcome, error) {
+	out := outcome{synced: p.ps.Status.SyncedPushSecrets}
+	if err := c.decide(ctx, p, &out); err != nil || !out.decision.Due {
 		return out, err
 	}
-	generated := ps.Spec.Selector.GeneratorRef != nil
-	replaces := ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateReplace
-	out.facts, out.decision = w.facts, plan.Push(w.facts, generated, replaces)
-	logf.FromContext(ctx).V(1).Info("planned", out.decision.Fields()...)
-	if !out.decision.Due {
-		return out, nil
+	if p.ps.Spec.Selector.GeneratorRef != nil {
+		// Whether a generator may run hangs on the status: one from a stale cache must not make it run.
+		if err := c.refetch(ctx, p); err != nil {
+			return out, err
+		}
+		if err := c.decide(ctx, p, &out); err != nil || !out.decision.Due {
+			return out, err
+		}
 	}
-	err = c.deliver(ctx, ps, w, &out)
+	err := c.deliver(ctx, p, &out)
+	ps := p.ps
 	if errors.Is(err, errSourceGone) && ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete && (len(out.synced) > 0 || cleaned(ps)) {
 		out.sourceGone = true
 		out.synced, err = c.prune(ctx, ps, ps.Status.SyncedPushSecrets, nil)
 	}
 	return out, err
+}
+
+// decide observes and plans.
+func (c *Controller) decide(ctx context.Context, p *pass, out *outcome) error {
+	if err := c.observe(ctx, p); err != nil {
+		return err
+	}
+	generated := p.ps.Spec.Selector.GeneratorRef != nil
+	replaces := p.ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateReplace
+	out.facts, out.decision = p.facts, plan.Push(p.facts, generated, replaces)
+	logf.FromContext(ctx).V(1).Info("planned", out.decision.Fields()...)
+	return nil
+}
+
+// refetch takes the PushSecret from the API server.
+func (c *Controller) refetch(ctx context.Context, p *pass) error {
+	var live esv1alpha1.PushSecret
+	err := c.Live.Get(ctx, client.ObjectKeyFromObject(p.ps), &live)
+	switch {
+	case apierrors.IsNotFound(err) || (err == nil && (live.UID != p.ps.UID || !live.DeletionTimestamp.IsZero())):
+		return errOutdated
+	case err != nil:
+		return fault.Wrap(fault.Unavailable, err, "PushSecret %q could not be read", p.ps.Name)
+	}
+	*p.ps, p.before = live, live.DeepCopy()
+	return nil
 }
 
 // cleaned says whether what was pushed was removed before, because the source is gone.
@@ -74,16 +101,26 @@ func cleaned(ps *esv1alpha1.PushSecret) bool {
 
 // deliver brings the source into every store, and takes away what is not wanted any more. It goes on after a failure, so
 // that one store that is out of reach does not keep the value from the others; a store with a failure loses nothing.
-func (c *Controller) deliver(ctx context.Context, ps *esv1alpha1.PushSecret, w observed, out *outcome) error {
-	source, targets, err := c.prepare(ctx, ps, w, out.decision.Rotate)
+func (c *Controller) deliver(ctx context.Context, p *pass, out *outcome) error {
+	ps := p.ps
+	load, err := c.prepare(ctx, p, out.decision)
 	if err != nil {
 		return err
 	}
+	replaced := false
+	for _, t := range load.targets {
+		t.plan(ps, load.source)
+		replaced = replaced || t.replaces()
+	}
+	if err := c.announce(ctx, p, load.round, replaced); err != nil {
+		return err
+	}
+	out.generated = load.hashes
 	pushed := esv1alpha1.SyncedPushSecretsMap{}
 	wanted := map[string]*target{}
 	var failures []error
-	for _, t := range targets {
-		err := c.push(ctx, ps, t, source)
+	for _, t := range load.targets {
+		err := c.push(ctx, ps, t)
 		failures = append(failures, err)
 		t.failed = err != nil
 		out.unchanged = out.unchanged || t.left
@@ -99,33 +136,41 @@ func (c *Controller) deliver(ctx context.Context, ps *esv1alpha1.PushSecret, w o
 	return combined(failures)
 }
 
-// push writes to one store, and notes at each place what became of it.
-func (c *Controller) push(ctx context.Context, ps *esv1alpha1.PushSecret, t *target, source render.Source) error {
+// announce writes down what is about to happen before it does: the values of a rotation, by which they are known again in
+// a store, and that values are replaced which an entry keeps for a time.
+func (c *Controller) announce(ctx context.Context, p *pass, round *esv1alpha1.PushSecretRotation, replaced bool) error {
+	p.ps.Status.Rotation = round
+	if replaced {
+		p.ps.Status.LastReplacedTime = &metav1.Time{Time: p.facts.Now}
+	}
+	if equality.Semantic.DeepEqual(p.before.Status.Rotation, round) && !replaced {
+		return nil
+	}
+	err := c.Client.Status().Patch(ctx, p.ps, client.MergeFromWithOptions(p.before, client.MergeFromWithOptimisticLock{}))
+	if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+		return errors.Join(errOutdated, err)
+	}
+	if err != nil {
+		return fault.Wrap(fault.Unavailable, err, "the status could not be written, without which nothing is replaced")
+	}
+	p.before = p.ps.DeepCopy()
+	return nil
+}
+
+// push writes to one store what was planned, and notes at each place what became of it.
+func (c *Controller) push(ctx context.Context, ps *esv1alpha1.PushSecret, t *target) error {
 	if t.err != nil {
 		return t.err
 	}
 	before := ps.Status.SyncedPushSecrets[t.id()]
-	var entries []render.Entry
-	for i := range t.places {
-		p := &t.places[i]
-		if p.exists && ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists {
-			t.left = true
-			_, p.done = before[p.ID()]
-			continue
-		}
-		entries = append(entries, p.Entry)
-	}
-	writes, err := render.Writes(entries, source, owner(ps), ps.Spec.UpdatePolicy == esv1alpha1.UpdateReplace)
-	if err != nil {
-		return fault.In(err, "set secret failed")
-	}
 	var failures []error
-	for _, write := range writes {
+	for _, write := range t.writes {
 		write.Pushed = pushedBefore(before, write)
 		err := t.session.Push(ctx, write)
 		failures = append(failures, fault.In(err, "set secret failed: could not write remote ref %s to target secretstore %s", write.Key, t.Name))
 		t.note(write, err == nil)
 	}
+	failures = append(failures, c.dropPrevious(ctx, ps, t))
 	return combined(failures)
 }
 
@@ -141,6 +186,9 @@ func pushedBefore(synced map[string]esv1alpha1.PushSecretData, write providers.W
 			return slices.Sorted(maps.Keys(write.Fields))
 		default:
 			fields = append(fields, match.RemoteRef.Property)
+			if previous := synced[id].PreviousProperty; previous != "" {
+				fields = append(fields, previous)
+			}
 		}
 	}
 	return fields

@@ -118,6 +118,8 @@ type PushSecretSecret struct {
 }
 
 // PushSecretData is one entry to push.
+// +kubebuilder:validation:XValidation:rule="!has(self.previousProperty) || (has(self.match.secretKey) && has(self.match.remoteRef.property))",message="previousProperty needs match.secretKey and match.remoteRef.property: it keeps one value beside another"
+// +kubebuilder:validation:XValidation:rule="!has(self.previousFor) || has(self.previousProperty)",message="previousFor needs previousProperty"
 type PushSecretData struct {
 	// Match pairs a key of the source with a place in the store.
 	Match PushSecretMatch `json:"match"`
@@ -128,6 +130,18 @@ type PushSecretData struct {
 	// ConversionStrategy changes the source's keys. None when empty.
 	// +optional
 	ConversionStrategy PushSecretConversionStrategy `json:"conversionStrategy,omitempty"`
+	// PreviousProperty is where a value that a push replaces goes on to stand, beside the new one in the same remote secret, so that
+	// those who have not read the new one yet can be let in with both. The two are written at once.
+	// +kubebuilder:validation:MinLength=1
+	// +optional
+	PreviousProperty string `json:"previousProperty,omitempty"`
+	// PreviousFor is how long the previous value stays, as a Go duration such as 1h or 15m30s. Until the next value replaces it when
+	// empty.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=64
+	// +kubebuilder:validation:Pattern=`^[-+]?(0|([0-9]{1,6}(\.[0-9]{1,9})?h)?([0-9]{1,8}(\.[0-9]{1,9})?m)?([0-9]{1,9}(\.[0-9]{1,9})?s)?([0-9]{1,9}(\.[0-9]{1,9})?(ms|us|µs|ns))*)$`
+	// +optional
+	PreviousFor *metav1.Duration `json:"previousFor,omitempty"`
 }
 
 // PushSecretMatch pairs a key of the source with a place in the store.
@@ -195,6 +209,23 @@ type PushSecretRewrite struct {
 // SyncedPushSecretsMap is what was pushed: store (Kind/name) -> remote key, with /property where one was given -> the entry.
 type SyncedPushSecretsMap map[string]map[string]PushSecretData
 
+// PushSecretRotation is one round of new values. It is written down before the first of them reaches a store, so that
+// whoever goes on with it knows them again there.
+type PushSecretRotation struct {
+	// ForceSync is the value of the force-sync annotation when the rotation began.
+	// +optional
+	ForceSync string `json:"forceSync,omitempty"`
+	// Rotate is the value of the annotation sluice.dev/rotate when the rotation began.
+	// +optional
+	Rotate string `json:"rotate,omitempty"`
+	// Keys are the keys of the source that get new values; all when empty.
+	// +optional
+	Keys []string `json:"keys,omitempty"`
+	// Generated holds a keyed hash of each value of the round, by its key in the source.
+	// +optional
+	Generated map[string]string `json:"generated,omitempty"`
+}
+
 // PushSecretStatus is what the controller observed and did.
 type PushSecretStatus struct {
 	// RefreshTime is when the values were last pushed. It moves at most once a minute.
@@ -214,6 +245,22 @@ type PushSecretStatus struct {
 	// LastHandledForceSync is the value of the force-sync annotation that was last acted on.
 	// +optional
 	LastHandledForceSync string `json:"lastHandledForceSync,omitempty"`
+	// LastHandledRotate is the value of the annotation sluice.dev/rotate that was last acted on.
+	// +optional
+	LastHandledRotate string `json:"lastHandledRotate,omitempty"`
+	// Rotation is the rotation that has begun and has not reached every store yet.
+	// +optional
+	Rotation *PushSecretRotation `json:"rotation,omitempty"`
+	// LastRotationTime is when the last rotation was complete. The next interval of a generator counts from there.
+	// +optional
+	LastRotationTime *metav1.Time `json:"lastRotationTime,omitempty"`
+	// LastReplacedTime is when a push last replaced values that an entry with previousProperty keeps.
+	// +optional
+	LastReplacedTime *metav1.Time `json:"lastReplacedTime,omitempty"`
+	// Generated holds a keyed hash of each generated value that every store was given, by its key in the source. It tells which of two
+	// stores that differ is right, and nothing of the value.
+	// +optional
+	Generated map[string]string `json:"generated,omitempty"`
 	// SyncedPushSecrets is what was pushed and not removed since, by store.
 	// +optional
 	SyncedPushSecrets SyncedPushSecretsMap `json:"syncedPushSecrets,omitempty"`

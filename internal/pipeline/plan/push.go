@@ -1,24 +1,63 @@
 package plan
 
+import (
+	"slices"
+	"strings"
+)
+
 // Push decides whether a PushSecret is to be pushed. It differs from Refresh in what interval 0 means: values are not
-// read again, but a change of the object is still carried out, with the values that the stores hold. generated says
-// that the source is a generator; replaces, that existing values are to be replaced, without which an interval asks for
-// no new value.
+// read again, but a change of the object is still carried out, with the values that the stores hold, and what was changed
+// in a store is mended. generated says that the source is a generator; replaces, that existing values are to be replaced,
+// without which nothing asks for a new value.
 func Push(f Facts, generated, replaces bool) Decision {
+	d := push(f, generated)
+	d.Rotate = d.Rotate && generated && replaces
+	if !d.Due {
+		d.Next = sooner(d.Next, f)
+	}
+	return d
+}
+
+func push(f Facts, generated bool) Decision {
 	switch {
+	case f.Rotating && generated:
+		return Decision{Due: true, Rotate: true, Reason: ReasonRotating}
 	case f.RefreshTime.IsZero() || f.SyncedVersion == "":
 		return Decision{Due: true, Reason: ReasonNeverSynced}
 	case forced(f):
 		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
+	case asked(f):
+		return Decision{Due: true, Rotate: true, Reason: ReasonRotate}
+	}
+	return unasked(f, generated)
+}
+
+// unasked decides about a PushSecret that was pushed before and of which nobody asks for new values.
+func unasked(f Facts, generated bool) Decision {
+	switch {
 	case f.Version != f.SyncedVersion:
 		return Decision{Due: true, Reason: ReasonObjectChanged}
-	case f.Interval == 0 && generated && f.Inputs != f.SyncedInputs:
+	case !f.PreviousOver.IsZero() && !f.Now.Before(f.PreviousOver):
+		return Decision{Due: true, Reason: ReasonPreviousOver}
+	case f.Interval != 0:
+		return periodic(f)
+	case generated && f.Inputs != f.SyncedInputs:
 		return Decision{Due: true, Reason: ReasonInputChanged}
-	case f.Interval == 0:
-		return Decision{Reason: ReasonFrozen}
-	default:
-		d := periodic(f)
-		d.Rotate = d.Rotate && replaces
-		return d
+	case f.SourceChanged:
+		return Decision{Due: true, Reason: ReasonSourceChanged}
 	}
+	return Decision{Reason: ReasonFrozen}
+}
+
+// asked reports whether new values of single keys are asked for.
+func asked(f Facts) bool { return f.Rotate != "" && f.Rotate != f.HandledRotate }
+
+// RotateKeys returns the keys that an annotation names of which new values are asked for: separated by commas, up to an @.
+func RotateKeys(value string) []string {
+	names, _, _ := strings.Cut(value, "@")
+	keys := strings.Split(names, ",")
+	for i := range keys {
+		keys[i] = strings.TrimSpace(keys[i])
+	}
+	return slices.DeleteFunc(keys, func(key string) bool { return key == "" })
 }

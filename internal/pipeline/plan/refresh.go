@@ -32,6 +32,9 @@ const (
 	ReasonTargetDrifted  Reason = "TargetDrifted"
 	ReasonTargetUnknown  Reason = "TargetUnknown"
 	ReasonForceSync      Reason = "ForceSync"
+	ReasonRotate         Reason = "RotationAsked"
+	ReasonRotating       Reason = "RotationIncomplete"
+	ReasonPreviousOver   Reason = "PreviousValueOver"
 	ReasonObjectChanged  Reason = "ObjectChanged"
 	ReasonInputChanged   Reason = "InputChanged"
 	ReasonSourceChanged  Reason = "SourceChanged"
@@ -67,6 +70,14 @@ type Facts struct {
 	SourceChanged bool
 	// ForceSync is the value of the force-sync annotation, HandledForceSync the value last acted on.
 	ForceSync, HandledForceSync string
+	// Rotate is the value of the annotation that asks for new values of single keys, HandledRotate the value last acted on.
+	Rotate, HandledRotate string
+	// Rotating says that a rotation has begun and is not complete.
+	Rotating bool
+	// Rotated is when the last rotation was, from which the interval to the next counts; zero where it counts from RefreshTime.
+	Rotated time.Time
+	// PreviousOver is when a previous value is next to be taken away; zero for never.
+	PreviousOver time.Time
 	// Target is the state of what was delivered.
 	Target Target
 }
@@ -135,11 +146,19 @@ func first(f Facts) (Decision, bool) {
 
 func forced(f Facts) bool { return f.ForceSync != "" && f.ForceSync != f.HandledForceSync }
 
+// counted returns the time from which the interval counts.
+func counted(f Facts) time.Time {
+	if f.Rotated.IsZero() {
+		return f.RefreshTime
+	}
+	return f.Rotated
+}
+
 func periodic(f Facts) Decision {
-	due := f.RefreshTime.Add(f.Interval + Jitter(f.Identity, f.Interval))
+	due := counted(f).Add(f.Interval + Jitter(f.Identity, f.Interval))
 	var d Decision
 	switch {
-	case f.RefreshTime.After(f.Now.Add(time.Minute)):
+	case counted(f).After(f.Now.Add(time.Minute)):
 		d = Decision{Due: true, Reason: ReasonClockWentBack}
 	// The interval comes first: a source that changes often must not put off a rotation for ever.
 	case !f.Now.Before(due):
@@ -171,8 +190,27 @@ func Jitter(identity string, interval time.Duration) time.Duration {
 
 // After returns when to look again after a refresh at this moment: zero when only a change can make the next one due.
 func After(f Facts) time.Duration {
-	if f.Policy != esv1.RefreshPeriodic || f.Interval == 0 {
-		return 0
+	var wait time.Duration
+	if f.Policy == esv1.RefreshPeriodic && f.Interval != 0 {
+		wait = f.Interval + Jitter(f.Identity, f.Interval)
+		if !f.Rotated.IsZero() {
+			wait = max(f.Rotated.Add(wait).Sub(f.Now), soon)
+		}
 	}
-	return f.Interval + Jitter(f.Identity, f.Interval)
+	return sooner(wait, f)
+}
+
+// soon is the wait for what is due already.
+const soon = time.Millisecond
+
+// sooner returns the wait, zero for ever, or that until the end of a previous value when it is shorter.
+func sooner(wait time.Duration, f Facts) time.Duration {
+	if f.PreviousOver.IsZero() {
+		return wait
+	}
+	over := max(f.PreviousOver.Sub(f.Now), soon)
+	if wait == 0 {
+		return over
+	}
+	return min(wait, over)
 }

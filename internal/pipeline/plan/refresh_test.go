@@ -247,69 +247,24 @@ func TestRefreshInWindows(t *testing.T) {
 	}
 }
 
-func TestPush(t *testing.T) {
-	cases := map[string]struct {
-		reason              string
-		facts               plan.Facts
-		generated, replaces bool
-		want                plan.Decision
+func TestAfterRotation(t *testing.T) {
+	hourly := with(func(f *plan.Facts) { f.Identity = "" })
+	jitter := plan.Jitter("", hourly.Interval)
+	for name, c := range map[string]struct {
+		edit func(*plan.Facts)
+		want time.Duration
 	}{
-		"never pushed": {
-			reason: "the first push is no rotation: the stores may hold the value",
-			facts:  with(func(f *plan.Facts) { f.RefreshTime = time.Time{} }), generated: true, replaces: true,
-			want: plan.Decision{Due: true, Reason: plan.ReasonNeverSynced},
-		},
-		"interval passed": {
-			reason: "a written interval is a rotation where values may be replaced",
-			facts:  with(overdue), generated: true, replaces: true,
-			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
-		},
-		"interval passed, IfNotExists": {
-			reason: "what exists is left alone, so nothing new is needed",
-			facts:  with(overdue), generated: true,
-			want: plan.Decision{Due: true, Reason: plan.ReasonInterval},
-		},
-		"interval 0, nothing changed": {
-			reason: "interval 0 pushes until the first success",
-			facts:  with(frozen), want: plan.Decision{Reason: plan.ReasonFrozen},
-		},
-		"interval 0, object changed": {
-			reason: "a store that is added later gets the value too",
-			facts:  with(func(f *plan.Facts) { frozen(f); f.Version = "2-a" }), generated: true, replaces: true,
-			want: plan.Decision{Due: true, Reason: plan.ReasonObjectChanged},
-		},
-		"interval 0, source Secret changed": {
-			reason: "values are not read again",
-			facts:  with(func(f *plan.Facts) { frozen(f); f.Inputs = "j" }),
-			want:   plan.Decision{Reason: plan.ReasonFrozen},
-		},
-		"interval 0, store changed for a generator": {
-			reason: "a store that was selected anew receives the value that the others hold",
-			facts:  with(func(f *plan.Facts) { frozen(f); f.Inputs = "j" }), generated: true,
-			want: plan.Decision{Due: true, Reason: plan.ReasonInputChanged},
-		},
-		"source Secret changed": {
-			reason: "a changed source is pushed at once",
-			facts:  with(func(f *plan.Facts) { f.Inputs = "j" }),
-			want:   plan.Decision{Due: true, Reason: plan.ReasonInputChanged},
-		},
-		"input changed when the interval has passed": {
-			reason: "stores that change often must not put off a rotation for ever",
-			facts:  with(func(f *plan.Facts) { overdue(f); f.Inputs = "j" }), generated: true, replaces: true,
-			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
-		},
-		"force-sync with interval 0": {
-			reason: "a PushSecret can be asked for a rotation under every interval",
-			facts:  with(func(f *plan.Facts) { frozen(f); f.ForceSync = "1" }), generated: true,
-			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonForceSync},
-		},
-	}
-	for name, c := range cases {
-		t.Run(name, func(t *testing.T) {
-			if got := plan.Push(c.facts, c.generated, c.replaces); got != c.want {
-				t.Errorf("Push() = %+v, want %+v: %s", got, c.want, c.reason)
-			}
-		})
+		"the interval counts from the rotation":   {func(f *plan.Facts) { f.Rotated = f.Now.Add(-time.Minute) }, hourly.Interval + jitter - time.Minute},
+		"what is due already is looked at soon":   {func(f *plan.Facts) { f.Rotated = f.Now.Add(-24 * time.Hour) }, time.Millisecond},
+		"a previous value may end sooner":         {func(f *plan.Facts) { f.PreviousOver = f.Now.Add(time.Minute) }, time.Minute},
+		"a previous value may be all there is":    {func(f *plan.Facts) { f.Interval, f.PreviousOver = 0, f.Now.Add(time.Minute) }, time.Minute},
+		"a previous value may end after the rest": {func(f *plan.Facts) { f.PreviousOver = f.Now.Add(24 * time.Hour) }, hourly.Interval + jitter},
+	} {
+		f := hourly
+		c.edit(&f)
+		if got := plan.After(f); got != c.want {
+			t.Errorf("%s: After() = %s, want %s", name, got, c.want)
+		}
 	}
 }
 

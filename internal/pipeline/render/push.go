@@ -1,6 +1,7 @@
 package render
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"regexp"
@@ -35,6 +36,8 @@ type Entry struct {
 	Data esv1alpha1.PushSecretData
 	// Bundle are the source keys that are pushed together; nil for an entry that names one key or all.
 	Bundle []string
+	// Held is what the place holds, where an entry keeps what it replaces; nil for nothing or when that is not to be kept.
+	Held []byte
 }
 
 // ID returns the remote key, with the property after a slash where there is one, as the status names an entry.
@@ -71,15 +74,33 @@ func Entries(
 		}
 		entries = append(entries, expanded...)
 	}
+	return entries, distinct(entries)
+}
+
+// distinct returns an error when two entries are for one place. A previous value has a place too.
+func distinct(entries []Entry) error {
 	seen := map[string]bool{}
 	for _, e := range entries {
-		place := e.ID() + "\x00" + string(options(e.Data.Metadata))
-		if seen[place] {
-			return nil, fault.New(fault.Invalid, "two entries push to the same remote key %q: each place can have one source", e.ID())
+		ids := []string{e.ID()}
+		if e.Data.PreviousProperty != "" {
+			ids = append(ids, e.Data.Match.RemoteRef.RemoteKey+"/"+e.Data.PreviousProperty)
 		}
-		seen[place] = true
+		for _, id := range ids {
+			place := id + "\x00" + string(e.Options())
+			if seen[place] {
+				return fault.New(fault.Invalid, "two entries push to the same remote key %q: each place can have one source", id)
+			}
+			seen[place] = true
+		}
 	}
-	return entries, nil
+	for _, e := range entries {
+		whole := e.Data.Match.RemoteRef.RemoteKey + "\x00" + string(e.Options())
+		if e.Data.PreviousProperty != "" && seen[whole] {
+			return fault.New(fault.Invalid, "remote key %q takes a whole source, beside which no previousProperty can stand",
+				e.Data.Match.RemoteRef.RemoteKey)
+		}
+	}
+	return nil
 }
 
 func expand(to *esv1alpha1.PushSecretDataTo, keys []string, explicit map[string]bool, engine *templates.Engine) ([]Entry, error) {
@@ -213,6 +234,9 @@ func add(w *providers.Write, e Entry, source Source) error {
 				key, strings.Join(slices.Sorted(maps.Keys(data)), ", "))
 		}
 		w.Fields[property] = value
+		if previous := e.Data.PreviousProperty; previous != "" && e.Held != nil && !bytes.Equal(e.Held, value) {
+			w.Fields[previous] = e.Held
+		}
 	case property != "":
 		w.Fields[property], err = asJSON(data)
 		return err

@@ -1,0 +1,330 @@
+package pushsecret_test
+
+import (
+	"errors"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/providers/providertest"
+	"github.com/sluice-operator/sluice/test/env/lab"
+	"github.com/sluice-operator/sluice/test/gen"
+)
+
+var _ = Describe("A rotation", func() {
+	var w *world
+	BeforeEach(func() {
+		w = newWorld()
+		lab.Edit(w.Lab, gen.Fake("g", nil), func(g *genv1alpha1.Fake) { g.Spec.Data["token"] = "tk" })
+	})
+
+	both := func() *esv1alpha1.PushSecret {
+		return generated("a", "b").Data("token", "db", "token").Every(0).PushSecret
+	}
+	expectBoth := func(want map[string]string) {
+		GinkgoHelper()
+		w.ExpectRemote("a", "db", want)
+		w.ExpectRemote("b", "db", want)
+	}
+	unavailable := fault.New(fault.Unavailable, "no route")
+
+	It("of one key leaves the others as they are, once for each value of the annotation", func() {
+		ps := both()
+		w.push(ps)
+		w.Annotate(ps, "sluice.dev/rotate", "token")
+		w.reconcile(ps)
+		expectBoth(map[string]string{"password": "pw-1", "token": "tk-2"})
+		w.expectSettled(ps)
+		w.restart()
+		w.expectSettled(ps)
+		w.Annotate(ps, "sluice.dev/rotate", "token,password@again")
+		w.reconcile(ps)
+		expectBoth(map[string]string{"password": "pw-3", "token": "tk-3"})
+		Expect(w.Generator.Minted()).To(Equal(3))
+		w.expectSettled(ps)
+	})
+
+	It("of one key makes again what a template makes of it", func() {
+		ps := both()
+		gen.PushSecret{PushSecret: ps}.Template("uri", "{{ .password }}/{{ .token }}").Data("uri", "db", "uri")
+		w.push(ps)
+		w.Annotate(ps, "sluice.dev/rotate", "token")
+		w.reconcile(ps)
+		expectBoth(map[string]string{"password": "pw-1", "token": "tk-2", "uri": "pw-1/tk-2"})
+	})
+
+	DescribeTable("of keys that cannot have one is refused, and nothing changes",
+		func(request string, says ...string) {
+			ps := both()
+			w.push(ps)
+			w.Annotate(ps, "sluice.dev/rotate", request)
+			w.reconcile(ps)
+			lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, append(says, "sluice.dev/rotate")...)
+			expectBoth(map[string]string{"password": "pw-1", "token": "tk-1"})
+			Expect(w.Generator.Minted()).To(Equal(1))
+			w.Annotate(ps, "sluice.dev/rotate", "token")
+			w.reconcile(ps)
+			lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+		},
+		Entry("a key that there is not", "tokne", `"tokne"`, "password, token"),
+		Entry("no key", "@now", "names no key"),
+	)
+
+	It("that stood in the annotation when Sluice came is not carried out, also when the first look fails", func() {
+		w.seed("a", map[string]string{"password": "theirs", "token": "theirs too"})
+		w.Memory("b").Fail(providertest.CallGet, unavailable)
+		ps := both()
+		metav1.SetMetaDataAnnotation(&ps.ObjectMeta, "sluice.dev/rotate", "token")
+		metav1.SetMetaDataAnnotation(&ps.ObjectMeta, "force-sync", "1")
+		w.Create(ps)
+		lab.EditStatus(w.Lab, ps, func(ps *esv1alpha1.PushSecret) {
+			ps.Status.RefreshTime, ps.Status.SyncedResourceVersion = &metav1.Time{Time: w.Clock.Now()}, "1-of-the-reference"
+		})
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		w.Memory("b").Fail(providertest.CallGet, nil)
+		w.reconcile(ps)
+		expectBoth(map[string]string{"password": "theirs", "token": "theirs too"})
+		Expect(w.Generator.Minted()).To(BeZero())
+	})
+
+	It("goes on with the value that a store has already, wherever it stopped", func() {
+		ps := both()
+		w.push(ps)
+		w.Memory("b").Fail(providertest.CallPut, unavailable)
+		w.Annotate(ps, "force-sync", "1")
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-2", "token": "tk-2"})
+
+		By("waiting while the store that has it cannot be read")
+		w.restart()
+		w.Memory("b").Fail(providertest.CallPut, nil)
+		w.Memory("a").Fail(providertest.CallGet, unavailable)
+		_, err = w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		w.ExpectRemote("b", "db", map[string]string{"password": "pw-1", "token": "tk-1"})
+		Expect(w.Generator.Minted()).To(Equal(2))
+
+		By("taking it from there when it can")
+		w.Memory("a").Fail(providertest.CallGet, nil)
+		w.reconcile(ps)
+		expectBoth(map[string]string{"password": "pw-2", "token": "tk-2"})
+		Expect(w.Generator.Minted()).To(Equal(2))
+	})
+
+	It("starts again from the beginning when nobody has seen its values", func() {
+		ps := both()
+		w.push(ps)
+		w.Annotate(ps, "force-sync", "1")
+		w.Memory("a").Fail(providertest.CallPut, unavailable)
+		w.Memory("b").Fail(providertest.CallPut, unavailable)
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		w.restart()
+		w.Memory("a").Fail(providertest.CallPut, nil)
+		w.Memory("b").Fail(providertest.CallPut, nil)
+		w.reconcile(ps)
+		expectBoth(map[string]string{"password": "pw-3", "token": "tk-3"})
+	})
+
+	It("is followed by what was asked for meanwhile", func() {
+		ps := both()
+		w.push(ps)
+		w.Memory("b").Fail(providertest.CallPut, unavailable)
+		w.Annotate(ps, "sluice.dev/rotate", "token")
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		w.Annotate(ps, "sluice.dev/rotate", "password")
+		w.Memory("b").Fail(providertest.CallPut, nil)
+		Expect(w.Reconcile(w.controller, ps).RequeueAfter).To(BeNumerically("<", time.Second))
+		expectBoth(map[string]string{"password": "pw-1", "token": "tk-2"})
+		w.reconcile(ps)
+		expectBoth(map[string]string{"password": "pw-3", "token": "tk-2"})
+		w.expectSettled(ps)
+	})
+
+	It("does not begin when it cannot be written down", func() {
+		ps := both()
+		w.push(ps)
+		w.Annotate(ps, "force-sync", "1")
+		w.Refuse(func(verb string, o client.Object) error {
+			if _, ok := o.(*esv1alpha1.PushSecret); ok && verb == lab.VerbStatus {
+				return errors.New("etcd is full")
+			}
+			return nil
+		})
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		expectBoth(map[string]string{"password": "pw-1", "token": "tk-1"})
+		w.Refuse(nil)
+		w.reconcile(ps)
+		expectBoth(map[string]string{"password": "pw-2", "token": "tk-2"})
+		Expect(w.Generator.Minted()).To(Equal(2))
+	})
+
+	It("by interval counts from the last one, whatever else is pushed in between", func() {
+		ps := generated("a", "b").Every(time.Hour).PushSecret
+		w.push(ps)
+		for range 3 {
+			w.Clock.Step(22 * time.Minute)
+			w.Annotate(ps, "note", w.Clock.Now().String())
+			w.reconcile(ps)
+		}
+		Expect(w.value("a")).To(Equal("pw-1"))
+		Expect(w.Reconcile(w.controller, ps).RequeueAfter).To(BeNumerically(">", 50*time.Minute))
+		Expect(w.value("a")).To(Equal("pw-2"))
+	})
+
+	It("has not come in with an old backup: the store that has what was delivered is right", func() {
+		ps := both()
+		w.push(ps)
+		w.Annotate(ps, "force-sync", "1")
+		w.reconcile(ps)
+		w.seed("a", map[string]string{"password": "pw-1", "token": "tk-1"})
+		w.Clock.Step(2 * time.Hour)
+		w.restart()
+		w.Annotate(ps, "note", "x")
+		w.reconcile(ps)
+		expectBoth(map[string]string{"password": "pw-2", "token": "tk-2"})
+		Expect(w.Generator.Minted()).To(Equal(2))
+	})
+
+	It("tells nothing of the values in the status", func() {
+		ps := both()
+		w.push(ps)
+		Expect(ps.Status.Generated).To(HaveLen(2))
+		Expect(ps.Status.Generated["password"]).NotTo(BeEmpty())
+		Expect(ps.Status.Generated["password"]).NotTo(Equal(ps.Status.Generated["token"]))
+		Expect(ps.Status.Generated["password"]).NotTo(ContainSubstring("pw-1"))
+	})
+})
+
+var _ = Describe("A previous value", func() {
+	var w *world
+	BeforeEach(func() { w = newWorld() })
+
+	kept := func(ps gen.PushSecret, d time.Duration) *esv1alpha1.PushSecret {
+		ps.Spec.Data[0].PreviousProperty = "previous"
+		if d > 0 {
+			ps.Spec.Data[0].PreviousFor = &metav1.Duration{Duration: d}
+		}
+		return ps.PushSecret
+	}
+
+	It("stays beside the new one for the stated time, in every store", func() {
+		ps := kept(generated("a", "b").Every(0), time.Hour)
+		w.push(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-1"})
+		w.Annotate(ps, "force-sync", "1")
+		result := w.Reconcile(w.controller, ps)
+		for _, store := range []string{"a", "b"} {
+			w.ExpectRemote(store, "db", map[string]string{"password": "pw-2", "previous": "pw-1"})
+		}
+		Expect(result.RequeueAfter).To(BeNumerically("~", time.Hour, time.Second))
+		w.expectSettled(ps)
+
+		By("taking it away when the time is over, also after a restart")
+		w.restart()
+		w.Clock.Step(time.Hour + time.Second)
+		w.reconcile(ps)
+		for _, store := range []string{"a", "b"} {
+			w.ExpectRemote(store, "db", map[string]string{"password": "pw-2"})
+		}
+		w.expectSettled(ps)
+	})
+
+	It("without a time stays until the next takes its place", func() {
+		ps := kept(generated("a").Every(time.Hour), 0)
+		w.push(ps)
+		for _, want := range []map[string]string{{"password": "pw-2", "previous": "pw-1"}, {"password": "pw-3", "previous": "pw-2"}} {
+			w.Clock.Step(2 * time.Hour)
+			w.reconcile(ps)
+			w.ExpectRemote("a", "db", want)
+		}
+	})
+
+	It("survives a rotation that stops half way, a retry and a restart", func() {
+		ps := kept(generated("a", "b").Every(0), time.Hour)
+		w.push(ps)
+		w.Annotate(ps, "force-sync", "1")
+		w.Memory("b").Fail(providertest.CallPut, fault.New(fault.Unavailable, "no route"))
+		for range 2 {
+			_, err := w.Try(w.controller, ps)
+			Expect(err).To(HaveOccurred())
+			w.restart()
+		}
+		w.Memory("b").Fail(providertest.CallPut, nil)
+		w.reconcile(ps)
+		for _, store := range []string{"a", "b"} {
+			w.ExpectRemote(store, "db", map[string]string{"password": "pw-2", "previous": "pw-1"})
+		}
+	})
+
+	It("is that of a Secret too", func() {
+		ps := kept(fromSecret("push", "a"), time.Hour)
+		w.push(ps)
+		lab.Edit(w.Lab, gen.Secret("source", nil), func(s *corev1.Secret) { s.Data["password"] = []byte("n3w") })
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "n3w", "previous": "s3cret"})
+		w.Clock.Step(time.Hour + 4*time.Minute)
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "n3w"})
+	})
+
+	It("is not what somebody wrote over a generated value", func() {
+		ps := kept(generated("a", "b"), 0)
+		w.push(ps)
+		w.seed("b", map[string]string{"password": "vandal"})
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(ps)
+		w.ExpectRemote("b", "db", map[string]string{"password": "pw-1"})
+	})
+
+	It("goes with its entry, and from a place that it has no more", func() {
+		ps := kept(generated("a").Every(0).Deletion(esv1alpha1.DeletionDelete), 0)
+		w.push(ps)
+		w.Annotate(ps, "force-sync", "1")
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-2", "previous": "pw-1"})
+		lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Spec.Data[0].PreviousProperty = "old" })
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-2"})
+		w.Annotate(ps, "force-sync", "2")
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-3", "old": "pw-2"})
+		w.Delete(ps)
+		w.reconcile(ps)
+		w.ExpectNoRemote("a", "db")
+	})
+
+	DescribeTable("needs a place of its own",
+		func(edit func(gen.PushSecret) gen.PushSecret, says string) {
+			ps := kept(edit(generated("a")), 0)
+			w.push(ps)
+			lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, says)
+		},
+		Entry("not that of another entry", func(ps gen.PushSecret) gen.PushSecret { return ps.Data("password", "db", "previous") }, "db/previous"),
+		Entry("not in a secret that takes all", func(ps gen.PushSecret) gen.PushSecret { return ps.All("db") }, "previousProperty"),
+	)
+
+	DescribeTable("is refused by the schema where it means nothing",
+		func(edit func(*esv1alpha1.PushSecretData), says string) {
+			ps := generated("a").PushSecret
+			edit(&ps.Spec.Data[0])
+			ps.Namespace = w.Namespace
+			Expect(admin.Create(GinkgoT().Context(), ps)).To(MatchError(ContainSubstring(says)))
+		},
+		Entry("without a property", func(d *esv1alpha1.PushSecretData) {
+			d.PreviousProperty, d.Match.RemoteRef.Property = "p", ""
+		}, "previousProperty needs match.secretKey and match.remoteRef.property"),
+		Entry("a time alone", func(d *esv1alpha1.PushSecretData) { d.PreviousFor = &metav1.Duration{Duration: 1} }, "previousFor needs previousProperty"),
+	)
+})

@@ -1,0 +1,134 @@
+package plan_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/sluice-operator/sluice/internal/pipeline/plan"
+)
+
+func TestPush(t *testing.T) {
+	cases := map[string]struct {
+		reason              string
+		facts               plan.Facts
+		generated, replaces bool
+		want                plan.Decision
+	}{
+		"never pushed": {
+			reason: "the first push is no rotation: the stores may hold the value",
+			facts:  with(func(f *plan.Facts) { f.RefreshTime = time.Time{} }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Reason: plan.ReasonNeverSynced},
+		},
+		"interval passed": {
+			reason: "a written interval is a rotation where values may be replaced",
+			facts:  with(overdue), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
+		},
+		"interval passed, IfNotExists": {
+			reason: "what exists is left alone, so nothing new is needed",
+			facts:  with(overdue), generated: true,
+			want: plan.Decision{Due: true, Reason: plan.ReasonInterval},
+		},
+		"interval 0, nothing changed": {
+			reason: "interval 0 pushes until the first success",
+			facts:  with(frozen), want: plan.Decision{Reason: plan.ReasonFrozen},
+		},
+		"interval 0, object changed": {
+			reason: "a store that is added later gets the value too",
+			facts:  with(func(f *plan.Facts) { frozen(f); f.Version = "2-a" }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Reason: plan.ReasonObjectChanged},
+		},
+		"interval 0, source Secret changed": {
+			reason: "values are not read again",
+			facts:  with(func(f *plan.Facts) { frozen(f); f.Inputs = "j" }),
+			want:   plan.Decision{Reason: plan.ReasonFrozen},
+		},
+		"interval 0, store changed for a generator": {
+			reason: "a store that was selected anew receives the value that the others hold",
+			facts:  with(func(f *plan.Facts) { frozen(f); f.Inputs = "j" }), generated: true,
+			want: plan.Decision{Due: true, Reason: plan.ReasonInputChanged},
+		},
+		"source Secret changed": {
+			reason: "a changed source is pushed at once",
+			facts:  with(func(f *plan.Facts) { f.Inputs = "j" }),
+			want:   plan.Decision{Due: true, Reason: plan.ReasonInputChanged},
+		},
+		"input changed when the interval has passed": {
+			reason: "stores that change often must not put off a rotation for ever",
+			facts:  with(func(f *plan.Facts) { overdue(f); f.Inputs = "j" }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
+		},
+		"force-sync with interval 0": {
+			reason: "a PushSecret can be asked for a rotation under every interval",
+			facts:  with(func(f *plan.Facts) { frozen(f); f.ForceSync = "1" }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonForceSync},
+		},
+		"force-sync, IfNotExists": {
+			reason: "what exists is left alone, also on request",
+			facts:  with(func(f *plan.Facts) { f.ForceSync = "1" }), generated: true,
+			want: plan.Decision{Due: true, Reason: plan.ReasonForceSync},
+		},
+		"force-sync for a Secret": {
+			reason: "only a generator has new values",
+			facts:  with(func(f *plan.Facts) { f.ForceSync = "1" }), replaces: true,
+			want: plan.Decision{Due: true, Reason: plan.ReasonForceSync},
+		},
+		"new values of single keys with interval 0": {
+			reason: "a request is a request under every interval",
+			facts:  with(func(f *plan.Facts) { frozen(f); f.Rotate, f.HandledRotate = "a@2", "a@1" }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonRotate},
+		},
+		"new values of single keys, asked for before": {
+			reason: "one request is one rotation",
+			facts:  with(func(f *plan.Facts) { frozen(f); f.Rotate, f.HandledRotate = "a@1", "a@1" }), generated: true, replaces: true,
+			want: plan.Decision{Reason: plan.ReasonFrozen},
+		},
+		"a rotation that is not complete": {
+			reason: "it goes on before anything else, whatever asked for it",
+			facts:  with(func(f *plan.Facts) { frozen(f); f.Rotating = true }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonRotating},
+		},
+		"a store changed with interval 0": {
+			reason: "what was changed or deleted in a store is mended under every interval",
+			facts:  with(func(f *plan.Facts) { frozen(f); f.SourceChanged = true }),
+			want:   plan.Decision{Due: true, Reason: plan.ReasonSourceChanged},
+		},
+		"pushed again just now, rotated an interval ago": {
+			reason: "a store that changes often must not put off a rotation for ever",
+			facts:  with(func(f *plan.Facts) { f.Rotated = f.Now.Add(-2 * time.Hour) }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
+		},
+		"a previous value whose time is over": {
+			reason: "it is taken away under every interval",
+			facts:  with(func(f *plan.Facts) { frozen(f); f.PreviousOver = f.Now }),
+			want:   plan.Decision{Due: true, Reason: plan.ReasonPreviousOver},
+		},
+		"a previous value whose time is not over": {
+			reason: "the next look is when it is",
+			facts:  with(func(f *plan.Facts) { frozen(f); f.PreviousOver = f.Now.Add(time.Minute) }),
+			want:   plan.Decision{Reason: plan.ReasonFrozen, Next: time.Minute},
+		},
+	}
+	for name, c := range cases {
+		t.Run(name, func(t *testing.T) {
+			if got := plan.Push(c.facts, c.generated, c.replaces); got != c.want {
+				t.Errorf("Push() = %+v, want %+v: %s", got, c.want, c.reason)
+			}
+		})
+	}
+}
+
+func TestRotateKeys(t *testing.T) {
+	for value, want := range map[string][]string{
+		"a":              {"a"},
+		"a,b@2026-11-26": {"a", "b"},
+		"a , b.c ,@x, y": {"a", "b.c"},
+		"@again":         nil,
+		"":               nil,
+	} {
+		if got := plan.RotateKeys(value); !slices.Equal(got, want) {
+			t.Errorf("RotateKeys(%q) = %q, want %q", value, got, want)
+		}
+	}
+}
