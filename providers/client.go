@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
 )
 
 // Client is an open connection to one store. It is safe for concurrent use.
@@ -124,12 +125,41 @@ type Write struct {
 	Replace bool
 	// Pushed are fields that the owner is known to have written before; it may write over them.
 	Pushed []string
+	// Rival says in words which object pushes to the secret under the name of another owner, empty for none. What is a rival's is never
+	// written over or removed: the two would do so in turn for ever. Nil when there are none.
+	Rival func(owner string) string
 	// Type is the type of the source Secret; empty when there is none.
 	Type corev1.SecretType
 	// Labels and Annotations of the source.
 	Labels, Annotations map[string]string
 	// Options are the provider's own settings, as the user wrote them; nil when there are none.
 	Options json.RawMessage
+}
+
+// TakesFrom reports whether the write may give another value to a field that has one of another owner.
+func (w Write) TakesFrom(owner, field string) bool {
+	return w.rival(owner) == "" && (w.Replace || slices.Contains(w.Pushed, field))
+}
+
+// Clears reports whether the write leaves nothing in the secret but its fields.
+func (w Write) Clears() bool { return w.Whole && w.Replace }
+
+// ClearsFrom reports whether the write may remove what another owner has in the secret.
+func (w Write) ClearsFrom(owner string) bool { return w.Clears() && w.rival(owner) == "" }
+
+// Refusal returns the fault.Conflict about something that the write may not take from another owner.
+func (w Write) Refusal(what, owner string) error {
+	if rival := w.rival(owner); rival != "" {
+		return fault.New(fault.Conflict, "%s is pushed by %s with another value: only one of the two can push it", what, rival)
+	}
+	return fault.New(fault.Conflict, "%s belongs to %q with another value: set spec.updatePolicy: Replace to take it over", what, owner)
+}
+
+func (w Write) rival(owner string) string {
+	if w.Rival == nil || owner == w.Owner {
+		return ""
+	}
+	return w.Rival(owner)
 }
 
 // Removal takes fields out of one secret.

@@ -5,9 +5,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
-	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -15,7 +13,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -70,15 +67,15 @@ type Controller struct {
 	// running is the controller in the manager, nil until Register. watched are the kinds of targets that it watches.
 	running controller.Controller
 	watched sync.Map
-	// queue takes what changes in stores wake, nil until the controller runs. stale are the objects that such a change
-	// concerns.
-	queue workqueue.TypedRateLimitingInterface[reconcile.Request]
-	stale stale
+	// followers are the ExternalSecrets that changes in stores wake.
+	followers *stores.Followers[*esv1.ExternalSecretList]
 }
 
 // New returns the controller.
 func New(config Config) *Controller {
-	return &Controller{Config: config, refreshed: report.NewRefreshes(), stale: stale{marks: map[types.NamespacedName]mark{}}}
+	return &Controller{Config: config, refreshed: report.NewRefreshes(), followers: &stores.Followers[*esv1.ExternalSecretList]{
+		Client: config.Client, Pool: config.Stores, List: &esv1.ExternalSecretList{}, Follows: follows, Own: ownTarget, Clock: config.Clock,
+	}}
 }
 
 // Name implements controllers.Controller.
@@ -89,14 +86,14 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &esv1.ExternalSecret{}, wakeup.Index, references); err != nil {
 		return err
 	}
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &esv1.ExternalSecret{}, remoteIndex, remotes); err != nil {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &esv1.ExternalSecret{}, stores.RemoteIndex, remotes); err != nil {
 		return err
 	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(c.Name()).
 		WithOptions(c.Options).
 		For(&esv1.ExternalSecret{}, wakeup.OwnChanges()).
-		WatchesRawSource(source.Func(c.startFollowing)).
+		WatchesRawSource(source.Func(c.followers.Start)).
 		Watches(&corev1.Secret{}, wakeup.Handler(c.Client, wakeup.KindSecret, &esv1.ExternalSecretList{}))
 	var err error
 	c.running, err = wakeup.Watch(b, &esv1.ExternalSecretList{}, wakeup.Sources{
@@ -112,7 +109,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := c.Client.Get(ctx, req.NamespacedName, &es); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			c.refreshed.Forget(req.NamespacedName)
-			c.stale.forget(req.NamespacedName)
+			c.followers.Forget(req.NamespacedName)
 			c.Metrics.Forget(metrics.ExternalSecret, req.Namespace, req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)

@@ -48,7 +48,7 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	report.Stalled(&es.Status.Conditions, err, out.read)
 	if err == nil && out.decision.Due {
 		c.record(before, es, out)
-		c.stale.settle(client.ObjectKeyFromObject(es), out.changes)
+		c.followers.Settle(client.ObjectKeyFromObject(es), out.changes)
 	}
 	if out.decision.Due || err != nil {
 		c.Metrics.Synced(es.Namespace, es.Name, err)

@@ -59,8 +59,8 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	if err := c.watch(ctx, es); err != nil {
 		return outcome{}, fault.Wrap(fault.Unknown, err, "%s: changes of the target cannot be watched", manifestPath)
 	}
-	c.follow(ctx, es)
-	changes := c.stale.changes(client.ObjectKeyFromObject(es))
+	c.followers.Follow(ctx, es, storeRefs(&es.Spec), c.openOptions()...)
+	changes := c.followers.Changes(client.ObjectKeyFromObject(es))
 	w, err := c.observe(ctx, es)
 	if err != nil {
 		return outcome{}, err
@@ -71,7 +71,7 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	if !out.decision.Due {
 		return out, nil
 	}
-	c.stale.begin(client.ObjectKeyFromObject(es))
+	c.followers.Begin(client.ObjectKeyFromObject(es))
 	err = c.refresh(ctx, es, &w, &out)
 	if errors.Is(err, errHeld) {
 		err = c.mend(ctx, es, &w, &out)

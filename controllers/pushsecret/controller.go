@@ -12,6 +12,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
@@ -60,11 +61,16 @@ type Controller struct {
 	Config
 	refreshed *report.Refreshes
 	rounds    *rounds
+	// followers are the PushSecrets that changes in stores wake.
+	followers *stores.Followers[*esv1alpha1.PushSecretList]
 }
 
 // New returns the controller.
 func New(config Config) *Controller {
-	return &Controller{Config: config, refreshed: report.NewRefreshes(), rounds: newRounds()}
+	followers := &stores.Followers[*esv1alpha1.PushSecretList]{
+		Client: config.Client, Pool: config.Stores, List: &esv1alpha1.PushSecretList{}, Follows: follows, Clock: config.Clock,
+	}
+	return &Controller{Config: config, refreshed: report.NewRefreshes(), rounds: newRounds(), followers: followers}
 }
 
 // Name implements controllers.Controller.
@@ -75,10 +81,14 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &esv1alpha1.PushSecret{}, wakeup.Index, references); err != nil {
 		return err
 	}
+	if err := mgr.GetFieldIndexer().IndexField(ctx, &esv1alpha1.PushSecret{}, stores.RemoteIndex, remotes); err != nil {
+		return err
+	}
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(c.Name()).
 		WithOptions(c.Options).
-		For(&esv1alpha1.PushSecret{}, wakeup.OwnChanges())
+		For(&esv1alpha1.PushSecret{}, wakeup.OwnChanges()).
+		WatchesRawSource(source.Func(c.followers.Start))
 	return wakeup.Watch(b, &esv1alpha1.PushSecretList{}, wakeup.Sources{
 		Reader: c.Client, Notices: c.Notices, Generators: c.Generators.Generators, Namespaces: c.Namespaces,
 	}).Complete(c)
@@ -91,6 +101,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := c.Client.Get(ctx, req.NamespacedName, &ps); err != nil {
 		if client.IgnoreNotFound(err) == nil {
 			c.rounds.end(req.NamespacedName)
+			c.followers.Forget(req.NamespacedName)
 			c.refreshed.Forget(req.NamespacedName)
 			c.Metrics.Forget(metrics.PushSecret, req.Namespace, req.Name)
 		}
@@ -105,7 +116,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	if err := c.guard(ctx, &ps); err != nil {
 		return ctrl.Result{}, err
 	}
-	p := &pass{ps: &ps, before: ps.DeepCopy()}
+	p := &pass{ps: &ps, before: ps.DeepCopy(), changes: c.followers.Changes(req.NamespacedName)}
 	out, err := c.sync(ctx, p)
 	if errors.Is(err, errOutdated) {
 		return ctrl.Result{RequeueAfter: outdatedRetry}, nil

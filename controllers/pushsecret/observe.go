@@ -25,6 +25,8 @@ type pass struct {
 	facts plan.Facts
 	// stores are those that are pushed to.
 	stores []selected
+	// changes in stores that the PushSecret has not looked at.
+	changes int
 }
 
 // selected is a store that a PushSecret pushes to.
@@ -52,6 +54,7 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 		ps.Status.LastHandledForceSync, ps.Status.LastHandledRotate = plan.ForceSync(ps), rotateRequest(ps)
 	}
 	p.stores = stores
+	c.followers.Follow(ctx, ps, refsOf(stores))
 	p.facts = plan.Facts{
 		Now:              c.Clock.Now(),
 		Policy:           esv1.RefreshPeriodic,
@@ -67,6 +70,7 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 		HandledForceSync: ps.Status.LastHandledForceSync,
 		Rotate:           rotateRequest(ps),
 		HandledRotate:    ps.Status.LastHandledRotate,
+		SourceChanged:    p.changes > 0,
 		Rotating:         ps.Status.Rotation != nil,
 	}
 	if rotates(ps) && ps.Status.LastRotationTime != nil {
@@ -74,6 +78,14 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 	}
 	p.facts.PreviousOver = previousOver(ps, p.facts.RefreshTime)
 	return nil
+}
+
+func refsOf(stores []selected) []esv1.SecretStoreRef {
+	refs := make([]esv1.SecretStoreRef, 0, len(stores))
+	for _, store := range stores {
+		refs = append(refs, store.SecretStoreRef)
+	}
+	return refs
 }
 
 // rotates says whether the interval of a PushSecret is one at which its generator makes new values.

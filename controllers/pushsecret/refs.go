@@ -2,10 +2,13 @@ package pushsecret
 
 import (
 	"cmp"
+	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	"github.com/sluice-operator/sluice/internal/stores"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 )
 
@@ -31,3 +34,29 @@ func references(o client.Object) []string {
 	}
 	return keys
 }
+
+// remotes lists what a PushSecret has in stores, and what it wants to have there as far as the spec names it.
+func remotes(o client.Object) []string {
+	ps, ok := o.(*esv1alpha1.PushSecret)
+	if !ok {
+		return nil
+	}
+	var keys []string
+	for id, entries := range ps.Status.SyncedPushSecrets {
+		kind, name, _ := strings.Cut(id, "/")
+		for _, entry := range entries {
+			keys = append(keys, stores.RemoteKey(esv1.SecretStoreRef{Kind: kind, Name: name}, ps.Namespace, entry.Match.RemoteRef.RemoteKey))
+		}
+	}
+	for i := range ps.Spec.SecretStoreRefs {
+		ref := &ps.Spec.SecretStoreRefs[i]
+		for j := range ps.Spec.Data {
+			store := esv1.SecretStoreRef{Kind: ref.KindOrDefault(), Name: ref.Name}
+			keys = append(keys, stores.RemoteKey(store, ps.Namespace, ps.Spec.Data[j].Match.RemoteRef.RemoteKey))
+		}
+	}
+	return keys
+}
+
+// follows says that a change in a store concerns every PushSecret: what it pushed is to stay there.
+func follows(client.Object) bool { return true }

@@ -39,6 +39,7 @@ func (c *Controller) report(ctx context.Context, p *pass, out outcome, err error
 		}
 		if err == nil {
 			c.record(p, &out)
+			c.followers.Settle(client.ObjectKeyFromObject(ps), p.changes)
 		}
 	}
 	if changed {

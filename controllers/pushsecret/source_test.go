@@ -224,7 +224,8 @@ var _ = Describe("A PushSecret of a Secret", func() {
 		w.Create(gen.Secret("other", map[string]string{"password": "different"}))
 		w.push(first)
 		w.push(second)
-		lab.ExpectNotReady(second, esv1alpha1.ReasonErrored, "could not write remote ref db", w.Namespace+"/first")
+		lab.ExpectNotReady(second, esv1alpha1.ReasonErrored, "could not write remote ref db",
+			`PushSecret "first" in namespace "`+w.Namespace+`"`)
 		w.ExpectRemote("a", "db", pushed("s3cret"))
 		w.expectSettled(second)
 
@@ -239,6 +240,20 @@ var _ = Describe("A PushSecret of a Secret", func() {
 		w.reconcile(second)
 		lab.ExpectReady(second, esv1alpha1.ReasonSynced)
 		w.ExpectRemote("a", "db", pushed("mine"))
+
+		By("keeping it: the first does not take it back, and is told who has it")
+		w.Annotate(first, "note", "x")
+		w.reconcile(first)
+		lab.ExpectNotReady(first, esv1alpha1.ReasonErrored, `PushSecret "second" in namespace "`+w.Namespace+`"`)
+		w.ExpectRemote("a", "db", pushed("mine"))
+
+		By("giving it to the first again when the second wants it no more")
+		lab.Edit(w.Lab, second, func(ps *esv1alpha1.PushSecret) { ps.Spec.Data[0].Match.RemoteRef.RemoteKey = "elsewhere" })
+		w.reconcile(second)
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(first)
+		lab.ExpectReady(first, esv1alpha1.ReasonSynced)
+		w.ExpectRemote("a", "db", pushed("s3cret"))
 	})
 
 	It("goes on with what its own status says that it pushed", func() {

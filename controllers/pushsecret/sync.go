@@ -58,8 +58,9 @@ func (c *Controller) sync(ctx context.Context, p *pass) (outcome, error) {
 			return out, err
 		}
 	}
-	err := c.deliver(ctx, p, &out)
 	ps := p.ps
+	c.followers.Begin(client.ObjectKeyFromObject(ps))
+	err := c.deliver(ctx, p, &out)
 	if errors.Is(err, errSourceGone) && ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete && (len(out.synced) > 0 || cleaned(ps)) {
 		out.sourceGone = true
 		out.synced, err = c.prune(ctx, ps, ps.Status.SyncedPushSecrets, nil)
@@ -165,7 +166,7 @@ func (c *Controller) push(ctx context.Context, ps *esv1alpha1.PushSecret, t *tar
 	before := ps.Status.SyncedPushSecrets[t.id()]
 	var failures []error
 	for _, write := range t.writes {
-		write.Pushed = pushedBefore(before, write)
+		write.Pushed, write.Rival = pushedBefore(before, write), c.rival(ctx, ps, write.Key)
 		err := t.session.Push(ctx, write)
 		failures = append(failures, fault.In(err, "set secret failed: could not write remote ref %s to target secretstore %s", write.Key, t.Name))
 		t.note(write, err == nil)
@@ -228,15 +229,3 @@ func combined(all []error) error {
 	first.Message = strings.Join(messages, "; ")
 	return first
 }
-
-// owner returns the field manager under which a PushSecret writes. It is short enough for the API server and for no two
-// PushSecrets the same.
-func owner(ps metav1.Object) string {
-	if name := esv1alpha1.FieldManagerPrefix + ps.GetNamespace() + "/" + ps.GetName(); len(name) <= maxFieldManager {
-		return name
-	}
-	return esv1alpha1.FieldManagerPrefix + "sha3/" + plan.Digest(ps.GetNamespace()+"/"+ps.GetName())
-}
-
-// maxFieldManager is the longest field manager that an API server accepts.
-const maxFieldManager = 128

@@ -3,6 +3,7 @@ package stores
 import (
 	"context"
 	"math"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -47,6 +48,8 @@ type Change struct {
 // watch is one watch of a store. The pool's mutex guards it.
 type watch struct {
 	cancel context.CancelFunc
+	// readers are all that have asked for it.
+	readers []Readers
 	// asked says that somebody wanted it lately.
 	asked bool
 	// resting says that the store cannot be watched until it changes or is checked again.
@@ -57,7 +60,8 @@ type watch struct {
 
 // Follow sees to it that readers are told of changes in the store that ref names, as far as an object in namespace sees
 // it, and that something may have changed, when the watch begins. It waits for nothing, and does nothing when the store
-// is watched already, or is known not to let itself be watched. Its errors are those of Open before a client is opened.
+// is watched already, or is known not to let itself be watched; several readers share one watch. readers is compared by
+// identity. Its errors are those of Open before a client is opened.
 // The watch ends with the store's generation, with the pool, and when nobody reads from the store any more.
 func (p *Pool) Follow(ctx context.Context, namespace string, ref esv1.SecretStoreRef, readers Readers, opts ...OpenOption) error {
 	store, err := p.admitted(ctx, namespace, ref, opts)
@@ -73,27 +77,37 @@ func (p *Pool) Follow(ctx context.Context, namespace string, ref esv1.SecretStor
 	if w := p.watches[s.key]; w != nil || p.closed {
 		if w != nil {
 			w.asked = true
+			if !slices.Contains(w.readers, readers) {
+				w.readers = append(w.readers, readers)
+			}
 		}
 		return nil
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w := &watch{cancel: cancel, asked: true}
+	w := &watch{cancel: cancel, asked: true, readers: []Readers{readers}}
 	p.watches[s.key] = w
 	p.open.Add(2)
-	go p.follow(ctx, s, w, readers)
-	go p.endUnread(ctx, s.key, w, readers)
+	go p.follow(ctx, s, w)
+	go p.endUnread(ctx, s.key, w)
 	return nil
 }
 
+// readersOf returns who is told of what a watch notices.
+func (p *Pool) readersOf(w *watch) []Readers {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.Clone(w.readers)
+}
+
 // follow watches until ctx ends or the store is found not to let itself be watched.
-func (p *Pool) follow(ctx context.Context, s *Session, w *watch, readers Readers) {
+func (p *Pool) follow(ctx context.Context, s *Session, w *watch) {
 	defer p.open.Done()
 	defer w.cancel()
 	fresh := wait.Backoff{Duration: firstRewatch, Factor: 2, Jitter: 0.2, Steps: math.MaxInt32, Cap: maxWait}
 	backoff := fresh
 	for ctx.Err() == nil {
 		began := p.config.Clock.Now()
-		err := p.watchOnce(ctx, s, w, readers)
+		err := p.watchOnce(ctx, s, w)
 		if fault.Is(err, fault.Denied) || fault.Is(err, fault.Unsupported) {
 			p.mu.Lock()
 			w.resting = true
@@ -111,7 +125,7 @@ func (p *Pool) follow(ctx context.Context, s *Session, w *watch, readers Readers
 }
 
 // watchOnce watches until the watch fails or ctx ends. The client stays open meanwhile.
-func (p *Pool) watchOnce(ctx context.Context, s *Session, w *watch, readers Readers) error {
+func (p *Pool) watchOnce(ctx context.Context, s *Session, w *watch) error {
 	e, err := p.acquire(ctx, s)
 	if err != nil {
 		return notAbsent(classify(err))
@@ -131,14 +145,16 @@ func (p *Pool) watchOnce(ctx context.Context, s *Session, w *watch, readers Read
 			// A key that cannot be located has no place.
 			change.Place, _ = locator.Locate(key, nil)
 		}
-		readers.Changed(ctx, change)
+		for _, readers := range p.readersOf(w) {
+			readers.Changed(ctx, change)
+		}
 	}))
 	p.judge(ctx, s.key, e, err)
 	return err
 }
 
 // endUnread ends a watch when nobody reads from its store any more. Whoever asks for it meanwhile keeps it.
-func (p *Pool) endUnread(ctx context.Context, k key, w *watch, readers Readers) {
+func (p *Pool) endUnread(ctx context.Context, k key, w *watch) {
 	defer p.open.Done()
 	for {
 		select {
@@ -149,7 +165,7 @@ func (p *Pool) endUnread(ctx context.Context, k key, w *watch, readers Readers) 
 		p.mu.Lock()
 		w.asked = false
 		p.mu.Unlock()
-		if readers.Any(ctx, k.store, k.consumer) {
+		if slices.ContainsFunc(p.readersOf(w), func(r Readers) bool { return r.Any(ctx, k.store, k.consumer) }) {
 			continue
 		}
 		p.mu.Lock()

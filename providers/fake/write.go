@@ -3,6 +3,7 @@ package fake
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -74,16 +75,15 @@ func (m *memory) put(w providers.Write) error {
 	if s == nil {
 		s = secret{}
 	}
-	for name := range s {
-		if _, wanted := w.Fields[name]; !wanted && (w.Prune || w.Whole && w.Replace) {
-			s.leave(name, w.Owner, w.Whole && w.Replace)
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		if other, taken := s.takenBy(name, w); taken {
+			return w.Refusal(fmt.Sprintf("field %q of key %q", name, w.Key), other)
+		}
+		if _, wanted := w.Fields[name]; !wanted && (w.Prune || w.Clears()) {
+			s.leave(name, w.Owner, w.Clears())
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(w.Fields)) {
-		if other, taken := s.takenBy(name, w); taken {
-			return fault.New(fault.Conflict,
-				"field %q of key %q belongs to %s with another value: set spec.updatePolicy: Replace to take it over", name, w.Key, other)
-		}
 		s.join(name, w.Fields[name], w.Owner)
 	}
 	m.keep(w.Key, s)
@@ -121,14 +121,16 @@ func (s secret) export() providers.Secret {
 	return providers.Secret{Fields: fields}
 }
 
-// takenBy returns another owner whose value w would change without being allowed to.
+// takenBy returns another owner of a field that w would change or remove without being allowed to.
 func (s secret) takenBy(name string, w providers.Write) (owner string, taken bool) {
-	f := s[name]
-	if w.Replace || slices.Contains(w.Pushed, name) || bytes.Equal(f.value, w.Fields[name]) {
-		return "", false
-	}
-	if others := except(f.owners, w.Owner); len(others) > 0 {
-		return others[0], true
+	value, wanted := w.Fields[name]
+	for _, other := range except(s[name].owners, w.Owner) {
+		if wanted && !bytes.Equal(s[name].value, value) && !w.TakesFrom(other, name) {
+			return other, true
+		}
+		if !wanted && w.Clears() && !w.ClearsFrom(other) {
+			return other, true
+		}
 	}
 	return "", false
 }

@@ -74,7 +74,7 @@ func desired(live *corev1.Secret, w providers.Write, meta metadata) content {
 		return want
 	}
 	own := owned(live, w.Owner)
-	if alone := w.Whole && w.Replace; !alone && !w.Prune {
+	if !w.Clears() && !w.Prune {
 		data := maps.Clone(own.data)
 		maps.Copy(data, want.data)
 		want.data = data
@@ -122,5 +122,5 @@ func changesData(live *corev1.Secret, w providers.Write) bool {
 			return true
 		}
 	}
-	return w.Whole && w.Replace && len(live.Data) != len(w.Fields)
+	return w.Clears() && len(live.Data) != len(w.Fields)
 }

@@ -2,6 +2,8 @@ package kubernetes
 
 import (
 	"errors"
+	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -113,7 +115,7 @@ const (
 // annotations of that push.
 func (c conflict) allowed(w providers.Write, meta metadata) bool {
 	if key, isData := strings.CutPrefix(c.field, dataPrefix); isData {
-		return w.Replace || slices.Contains(w.Pushed, key)
+		return w.TakesFrom(c.manager, key)
 	}
 	return w.Replace || len(w.Pushed) > 0 || meta.TargetMergePolicy == policyReplace
 }
@@ -134,11 +136,33 @@ func refusal(found []conflict, at target, w providers.Write, meta metadata, caus
 	if len(found) == 0 {
 		return nil
 	}
-	more := ""
+	what := fmt.Sprintf("%s of secret %q", found[0], at)
 	if len(found) > 1 {
-		more = " (and " + strconv.Itoa(len(found)-1) + " more)"
+		what += fmt.Sprintf(" (and %d more)", len(found)-1)
 	}
-	return fault.Wrap(fault.Conflict, cause,
-		"%s of secret %q belongs to field manager %q with another value%s: set spec.updatePolicy: Replace to take it over",
-		found[0], at, found[0].manager, more)
+	return because(w.Refusal(what, found[0].manager), cause)
+}
+
+// because adds the cause to a fault.
+func because(err, cause error) error {
+	return fault.Wrap(fault.KindOf(err), cause, "%s", fault.Message(err))
+}
+
+// rivalry returns an error when w would remove what a rival has in live.
+func rivalry(at target, live *corev1.Secret, w providers.Write) error {
+	if live == nil || !w.Clears() {
+		return nil
+	}
+	for _, entry := range live.ManagedFields {
+		if entry.Manager == w.Owner || w.ClearsFrom(entry.Manager) {
+			continue
+		}
+		theirs := managed(live, func(e metav1.ManagedFieldsEntry) bool { return e.Manager == entry.Manager })
+		for _, name := range slices.Sorted(maps.Keys(theirs.data)) {
+			if _, wanted := w.Fields[name]; !wanted {
+				return w.Refusal(fmt.Sprintf("key %q of secret %q", name, at), entry.Manager)
+			}
+		}
+	}
+	return nil
 }

@@ -68,6 +68,9 @@ func (c *client) put(ctx context.Context, at target, w providers.Write, meta met
 	if err := writable(at, live, w); err != nil {
 		return err
 	}
+	if err := rivalry(at, live, w); err != nil {
+		return err
+	}
 	want := desired(live, w, meta)
 	if live == nil || !want.equal(owned(live, w.Owner)) {
 		if live, err = c.takeOver(ctx, at, live, want, w, meta); err != nil {
@@ -116,7 +119,7 @@ func (c *client) apply(
 func (c *client) prune(ctx context.Context, at target, live *corev1.Secret, want content, w providers.Write, meta metadata) error {
 	// Never nil: a null in the patch would remove everything.
 	data, labels, annotations := map[string]any{}, map[string]any{}, map[string]any{}
-	if w.Whole && w.Replace {
+	if w.Clears() {
 		data = surplus(live.Data, want.data)
 	}
 	if meta.TargetMergePolicy == policyReplace {

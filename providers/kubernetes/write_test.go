@@ -153,7 +153,7 @@ func testMetadata(t *testing.T, w *world) {
 			Labels: map[string]string{"app.kubernetes.io/name": "ours"},
 		}
 		wantError(t, c.Put(t.Context(), write), fault.Conflict,
-			`label "app.kubernetes.io/name" of secret "`+w.namespace+`/label" belongs to field manager "kubectl-create"`)
+			`label "app.kubernetes.io/name" of secret "`+w.namespace+`/label" belongs to "kubectl-create"`)
 		write.Options = options(t, map[string]any{"targetMergePolicy": "Replace"})
 		put(t, c, write)
 		wantDiff(t, "labels", write.Labels, w.read(t, "label").Labels)
@@ -199,7 +199,7 @@ func testTakeover(t *testing.T, w *world) {
 	seeded.Labels = map[string]string{"app": "old"}
 	w.seed(t, seeded)
 	write := providers.Write{Key: "adopted", Owner: owner, Fields: data("ours", "2"), Labels: map[string]string{"app": "new"}}
-	wantError(t, c.Put(t.Context(), write), fault.Conflict, `(and 1 more): set spec.updatePolicy: Replace to take it over`)
+	wantError(t, c.Put(t.Context(), write), fault.Conflict, `(and 1 more) belongs to "kubectl-create" with another value: set spec.updatePolicy: Replace to take it over`)
 	write.Pushed = []string{"ours"}
 	put(t, c, write)
 	got := w.read(t, "adopted")

@@ -2,11 +2,11 @@ package providertest
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 
-	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/providers"
 )
 
@@ -55,15 +55,14 @@ func (r *record) matches(key string, query providers.Query) bool {
 
 // put checks everything before it changes anything.
 func (r *record) put(w providers.Write) (changed bool, err error) {
-	for _, name := range slices.Sorted(maps.Keys(w.Fields)) {
+	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
 		if others := r.protectors(name, w); len(others) > 0 {
-			return false, fault.New(fault.Conflict, "field %q of secret %q belongs to %q with another value", name, w.Key, others[0])
+			return false, w.Refusal(fmt.Sprintf("field %q of secret %q", name, w.Key), others[0])
 		}
 	}
-	alone := w.Whole && w.Replace
 	for name := range r.fields {
-		if _, wanted := w.Fields[name]; !wanted && (w.Prune || alone) {
-			changed = r.drop(name, w.Owner, alone) || changed
+		if _, wanted := w.Fields[name]; !wanted && (w.Prune || w.Clears()) {
+			changed = r.drop(name, w.Owner, w.Clears()) || changed
 		}
 	}
 	for name, value := range w.Fields {
@@ -72,13 +71,16 @@ func (r *record) put(w providers.Write) (changed bool, err error) {
 	return r.describe(w) || changed, nil
 }
 
-// protectors returns the owners of a field that w would change without being allowed to.
+// protectors returns the owners of a field that w would change or remove without being allowed to.
 func (r *record) protectors(name string, w providers.Write) []string {
 	f := r.fields[name]
-	if w.Replace || slices.Contains(w.Pushed, name) || bytes.Equal(f.value, w.Fields[name]) {
-		return nil
-	}
-	return without(f.owners, w.Owner)
+	value, wanted := w.Fields[name]
+	return slices.DeleteFunc(without(f.owners, w.Owner), func(other string) bool {
+		if wanted {
+			return bytes.Equal(f.value, value) || w.TakesFrom(other, name)
+		}
+		return !w.Clears() || w.ClearsFrom(other)
+	})
 }
 
 func (r *record) set(name string, value []byte, owner string) (changed bool) {

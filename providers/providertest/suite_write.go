@@ -131,6 +131,22 @@ func (s *suite) testOwnership(t *testing.T) {
 			conflict(t, providers.Write{Key: w.Key, Owner: two, Fields: s.fields("k", "3")}, one)
 		})
 	}
+	t.Run("a rival's value is never taken, and it is told who that is", func(t *testing.T) {
+		s.needsFields(t)
+		s.put(t, providers.Write{Key: "suite-rival", Owner: one, Fields: s.fields("k", "1", "other", "1")})
+		rival := func(owner string) string { return strings.ReplaceAll(owner, one, "the first") }
+		for name, w := range map[string]providers.Write{
+			"replace": {Fields: s.fields("k", "2"), Replace: true},
+			"pushed":  {Fields: s.fields("k", "2"), Pushed: []string{"k"}},
+			"whole":   {Fields: s.fields("k", "1"), Replace: true, Whole: true},
+		} {
+			t.Run(name, func(t *testing.T) {
+				w.Key, w.Owner, w.Rival = "suite-rival", two, rival
+				conflict(t, w, "the first")
+				s.wantSecret(t, "suite-rival", s.fields("k", "1", "other", "1"))
+			})
+		}
+	})
 	t.Run("pushed is about those fields alone", func(t *testing.T) {
 		s.needsFields(t)
 		s.put(t, providers.Write{Key: "suite-partly", Owner: one, Fields: s.fields("k", "1", "other", "1")})

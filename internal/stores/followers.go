@@ -1,0 +1,214 @@
+package stores
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/utils/clock"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/wakeup"
+	"github.com/sluice-operator/sluice/providers"
+)
+
+// RemoteIndex is the name of the cache index that holds the RemoteKeys of what an object has to do with in stores.
+const RemoteIndex = "sluice.remote"
+
+// RemoteKey names a secret in a store, as seen from namespace; wakeup.AnyName stands for what a search may find.
+func RemoteKey(ref esv1.SecretStoreRef, namespace, key string) string {
+	return wakeup.StoreKey(ref.KindOrDefault(), namespace, ref.Name) + "/" + key
+}
+
+// wakeDistance is the shortest time between two wake-ups of one object by changes in stores. A target that is a source
+// of its own, over however many objects, makes no more work than that.
+const wakeDistance = time.Second
+
+// Followers are the objects of one kind that are woken when a secret in a store changes. The objects are indexed by
+// RemoteIndex, and by wakeup.Index, in Client. It is safe for concurrent use.
+type Followers[L client.ObjectList] struct {
+	// Client finds the objects in its cache.
+	Client client.Reader
+	// Pool watches the stores.
+	Pool *Pool
+	// List is an empty list of the kind.
+	List L
+	// Follows reports whether a change in a store concerns an object, as long as nothing fails.
+	Follows func(client.Object) bool
+	// Own reports whether a change is one that the object has made itself and that its search would find; nil for never.
+	Own func(client.Object, Change) bool
+	// Clock is the time.
+	Clock clock.Clock
+
+	// queue takes what is woken, nil until the controller runs.
+	queue workqueue.TypedRateLimitingInterface[reconcile.Request]
+	marks marks
+}
+
+// Start implements source.Func: it gives the followers the queue that the woken are put into.
+func (f *Followers[L]) Start(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	f.queue = queue
+	return nil
+}
+
+// Follow lets stores be watched for an object. A store that cannot be opened is the business of whoever reads from it.
+func (f *Followers[L]) Follow(ctx context.Context, o client.Object, refs []esv1.SecretStoreRef, opts ...OpenOption) {
+	if f.queue == nil || !f.Follows(o) {
+		return
+	}
+	for _, ref := range refs {
+		if err := f.Pool.Follow(ctx, o.GetNamespace(), ref, f, opts...); err != nil {
+			logf.FromContext(ctx).V(1).Info("store is not watched", "kind", ref.KindOrDefault(), "store", ref.Name, "reason", err.Error())
+		}
+	}
+}
+
+// Any implements Readers.
+func (f *Followers[L]) Any(ctx context.Context, store providers.Store, consumer string) bool {
+	found, err := f.find(ctx, wakeup.Index, wakeup.StoreKey(store.Kind, store.Namespace, store.Name), consumer)
+	return err != nil || slices.ContainsFunc(found, f.Follows)
+}
+
+// Changed implements Readers: it wakes the objects that have to do with what has changed.
+func (f *Followers[L]) Changed(ctx context.Context, change Change) {
+	store := wakeup.StoreKey(change.Store.Kind, change.Store.Namespace, change.Store.Name)
+	if change.Key == "" {
+		found, err := f.find(ctx, wakeup.Index, store, change.Consumer)
+		if !change.Again {
+			// What an earlier process has read has its interval: a restart reads only what is due.
+			found = slices.DeleteFunc(found, func(o client.Object) bool { return !f.marks.knows(client.ObjectKeyFromObject(o)) })
+		}
+		f.wake(ctx, found, err)
+		return
+	}
+	exact, err := f.find(ctx, RemoteIndex, store+"/"+change.Key, change.Consumer)
+	searching, findErr := f.find(ctx, RemoteIndex, store+"/"+wakeup.AnyName, change.Consumer)
+	searching = slices.DeleteFunc(searching, func(o client.Object) bool { return f.Own != nil && f.Own(o, change) })
+	f.wake(ctx, append(exact, searching...), errors.Join(err, findErr))
+}
+
+// find returns the objects with a key in an index, in all namespaces or in one. They are to be read only.
+func (f *Followers[L]) find(ctx context.Context, index, key, namespace string) ([]client.Object, error) {
+	options := []client.ListOption{client.MatchingFields{index: key}, client.UnsafeDisableDeepCopy}
+	if namespace != "" {
+		options = append(options, client.InNamespace(namespace))
+	}
+	list, _ := f.List.DeepCopyObject().(client.ObjectList) // a list is one
+	if err := f.Client.List(ctx, list, options...); err != nil {
+		return nil, err
+	}
+	var found []client.Object
+	err := meta.EachListItem(list, func(item runtime.Object) error {
+		if o, ok := item.(client.Object); ok {
+			found = append(found, o)
+		}
+		return nil
+	})
+	return found, err
+}
+
+func (f *Followers[L]) wake(ctx context.Context, found []client.Object, err error) {
+	if err != nil {
+		logf.FromContext(ctx).Error(err, "find what has to do with a store that has changed")
+	}
+	for _, o := range found {
+		name := client.ObjectKeyFromObject(o)
+		// Also when a wake-up is under way: the queue may have served it already, with an earlier one.
+		f.queue.AddAfter(reconcile.Request{NamespacedName: name}, f.marks.note(name, f.Clock.Now()))
+	}
+}
+
+// Begin says that an object is about to be read.
+func (f *Followers[L]) Begin(name types.NamespacedName) { f.marks.begin(name) }
+
+// Changes returns how many changes the object has not read.
+func (f *Followers[L]) Changes(name types.NamespacedName) int { return f.marks.changes(name) }
+
+// Settle says that the given number of changes has been read.
+func (f *Followers[L]) Settle(name types.NamespacedName, read int) { f.marks.settle(name, read) }
+
+// Forget drops what is remembered of an object that is gone.
+func (f *Followers[L]) Forget(name types.NamespacedName) { f.marks.forget(name) }
+
+// marks remembers which objects this process has read, and which of them have something to read again.
+type marks struct {
+	mu sync.Mutex
+	of map[types.NamespacedName]mark
+}
+
+type mark struct {
+	// changes since the last refresh.
+	changes int
+	// wake is the time of the last wake-up, which may lie ahead.
+	wake time.Time
+}
+
+// set puts a mark. The mutex is held.
+func (m *marks) set(name types.NamespacedName, to mark) {
+	if m.of == nil {
+		m.of = map[types.NamespacedName]mark{}
+	}
+	m.of[name] = to
+}
+
+// note marks an object, and returns after what time it is to be woken.
+func (m *marks) note(name types.NamespacedName, now time.Time) time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	known := m.of[name]
+	known.changes++
+	if next := known.wake.Add(wakeDistance); next.Before(now) {
+		known.wake = now
+	} else if !known.wake.After(now) {
+		known.wake = next
+	}
+	m.set(name, known)
+	return known.wake.Sub(now)
+}
+
+func (m *marks) begin(name types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if _, known := m.of[name]; !known {
+		m.set(name, mark{})
+	}
+}
+
+// knows reports whether an object was read, or was to be woken, in the life of this process.
+func (m *marks) knows(name types.NamespacedName) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	_, known := m.of[name]
+	return known
+}
+
+func (m *marks) changes(name types.NamespacedName) int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.of[name].changes
+}
+
+// settle takes the mark of an object away, unless there are more changes than it has read.
+func (m *marks) settle(name types.NamespacedName, read int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known, ok := m.of[name]; ok && known.changes == read {
+		known.changes = 0
+		m.set(name, known)
+	}
+}
+
+func (m *marks) forget(name types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.of, name)
+}
