@@ -195,3 +195,19 @@ var _ = Describe("What a PushSecret pushed", func() {
 		w.ExpectNoRemote("a", "other")
 	})
 })
+
+var _ = Describe("A status that was lost", func() {
+	It("leaves nothing behind under deletionPolicy Delete", func() {
+		w := newWorld()
+		w.seed("b", map[string]string{"password": "theirs"})
+		ps := fromSecret("push", "a", "b").Deletion(esv1alpha1.DeletionDelete).Update(esv1alpha1.UpdateIfNotExists).PushSecret
+		w.push(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "s3cret"})
+		lab.EditStatus(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Status = esv1alpha1.PushSecretStatus{} })
+		w.Delete(ps)
+		w.reconcile(ps)
+		Expect(w.Gone(ps)).To(BeTrue())
+		w.ExpectNoRemote("a", "db")
+		w.ExpectRemote("b", "db", map[string]string{"password": "theirs"})
+	})
+})

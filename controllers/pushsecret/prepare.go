@@ -6,12 +6,8 @@ import (
 	"maps"
 	"slices"
 
-	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -142,67 +138,6 @@ func (c *Controller) prepare(ctx context.Context, p *pass, d plan.Decision) (loa
 		survey(ctx, targets)
 	}
 	return load{source: source, targets: targets}, nil
-}
-
-// secret reads the source Secret from the API server.
-func (c *Controller) secret(ctx context.Context, ps *esv1alpha1.PushSecret) (render.Source, error) {
-	selector := ps.Spec.Selector.Secret
-	if selector == nil {
-		return render.Source{}, fault.New(fault.Invalid, "spec.selector must set secret or generatorRef")
-	}
-	secret, err := c.oneSecret(ctx, ps.Namespace, selector)
-	if err != nil {
-		return render.Source{}, fault.In(err, "could not get source secret")
-	}
-	source := render.Source{
-		Data: secret.Data, Type: secret.Type,
-		Labels: c.Renderer.Copied(secret.Labels), Annotations: c.Renderer.Copied(secret.Annotations),
-	}
-	return source, fault.In(
-		render.Allowed(render.Desired{Type: source.Type, Annotations: source.Annotations}),
-		"source secret %q",
-		secret.Name,
-	)
-}
-
-func (c *Controller) oneSecret(ctx context.Context, namespace string, from *esv1alpha1.PushSecretSecret) (*corev1.Secret, error) {
-	if from.Selector == nil {
-		var secret corev1.Secret
-		err := c.Live.Get(ctx, types.NamespacedName{Namespace: namespace, Name: from.Name}, &secret)
-		if apierrors.IsNotFound(err) {
-			return nil, fault.Wrap(fault.Invalid, errSourceGone, "secret %q does not exist in namespace %q", from.Name, namespace)
-		}
-		return &secret, unreadable(err, namespace)
-	}
-	selector, err := metav1.LabelSelectorAsSelector(from.Selector)
-	if err != nil {
-		return nil, fault.Wrap(fault.Invalid, err, "spec.selector.secret.selector is not valid")
-	}
-	var list corev1.SecretList
-	if err := c.Live.List(ctx, &list, client.InNamespace(namespace), client.MatchingLabelsSelector{Selector: selector}); err != nil {
-		return nil, unreadable(err, namespace)
-	}
-	switch len(list.Items) {
-	case 0:
-		return nil, fault.Wrap(fault.Invalid, errSourceGone, "no secret in namespace %q matches %s", namespace, selector)
-	case 1:
-		return &list.Items[0], nil
-	default:
-		return nil, fault.New(fault.Unsupported, "%d secrets in namespace %q match %s: a selector that matches several is not supported",
-			len(list.Items), namespace, selector)
-	}
-}
-
-func unreadable(err error, namespace string) error {
-	switch {
-	case err == nil:
-		return nil
-	case apierrors.IsForbidden(err):
-		return fault.Wrap(fault.Denied, err,
-			"the operator may not read secrets in namespace %q: grant it the verbs get and list on secrets there", namespace)
-	default:
-		return fault.Wrap(fault.Unavailable, err, "secrets in namespace %q could not be read", namespace)
-	}
 }
 
 // shaped applies the template. Its output joins the source's own keys.

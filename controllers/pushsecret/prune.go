@@ -12,10 +12,12 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 	"github.com/sluice-operator/sluice/internal/stores"
 	"github.com/sluice-operator/sluice/providers"
@@ -45,6 +47,7 @@ func (c *Controller) finalize(ctx context.Context, ps *esv1alpha1.PushSecret) (c
 	if !controllerutil.ContainsFinalizer(ps, esv1alpha1.FinalizerPushSecret) {
 		return ctrl.Result{}, nil
 	}
+	c.pruneUnrecorded(ctx, ps)
 	if _, err := c.prune(ctx, ps, ps.Status.SyncedPushSecrets, nil); err != nil {
 		if c.Clock.Since(ps.DeletionTimestamp.Time) < cleanupPatience {
 			return c.report(ctx, &pass{ps: ps, before: ps.DeepCopy()}, outcome{}, waiting(err))
@@ -57,6 +60,29 @@ func (c *Controller) finalize(ctx context.Context, ps *esv1alpha1.PushSecret) (c
 	return ctrl.Result{}, client.IgnoreNotFound(
 		c.Client.Patch(ctx, ps, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{})),
 	)
+}
+
+// pruneUnrecorded removes what the spec asks for and the status does not list: one that could not be written any more must
+// leave nothing behind. What the PushSecret did not write stays. Most often there is nothing, so a failure holds nobody.
+func (c *Controller) pruneUnrecorded(ctx context.Context, ps *esv1alpha1.PushSecret) {
+	var inputs plan.Inputs
+	stores, err := c.stores(ctx, ps, &inputs)
+	unrecorded := esv1alpha1.SyncedPushSecretsMap{}
+	for _, store := range stores {
+		unrecorded[store.id()] = map[string]esv1alpha1.PushSecretData{}
+		for _, data := range ps.Spec.Data {
+			id := render.Entry{Data: data}.ID()
+			if _, recorded := ps.Status.SyncedPushSecrets[store.id()][id]; !recorded {
+				unrecorded[store.id()][id] = data
+			}
+		}
+	}
+	if err == nil {
+		_, err = c.prune(ctx, ps, unrecorded, nil)
+	}
+	if err != nil {
+		logf.FromContext(ctx).Info("what may have been pushed without being recorded could not be removed", "reason", fault.Message(err))
+	}
 }
 
 // waiting makes every failure one that is tried again soon: a deletion does not wait for a change.

@@ -103,12 +103,40 @@ var _ = Describe("A PushSecret of a Secret", func() {
 		w.push(ps)
 		w.ExpectRemote("a", "db", pushed("s3cret"))
 
-		By("refusing to choose among several")
-		w.Create(gen.Secret("second", map[string]string{"password": "x"}))
+		By("joining those that come later")
+		w.Create(gen.Secret("second", map[string]string{"token": "t0ken", "other": "x"}))
 		w.Label(gen.Secret("second", nil), "pick", "me")
+		lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { gen.PushSecret{PushSecret: ps}.Data("token", "db", "token") })
 		w.reconcile(ps)
-		lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, "2 secrets")
-		w.ExpectRemote("a", "db", pushed("s3cret"))
+		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+		w.ExpectRemote("a", "db", map[string]string{"password": "s3cret", "token": "t0ken"})
+
+		By("refusing to choose between two values of a key that is pushed, and only of such a key")
+		w.Create(gen.Secret("third", map[string]string{"other": "y"}))
+		w.Label(gen.Secret("third", nil), "pick", "me")
+		w.reconcile(ps)
+		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+		lab.Edit(w.Lab, gen.Secret("third", nil), func(s *corev1.Secret) { s.Data["token"] = []byte("another") })
+		w.reconcile(ps)
+		lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, `secrets "second" and "third"`, `key "token"`)
+		w.ExpectRemote("a", "db", map[string]string{"password": "s3cret", "token": "t0ken"})
+
+		By("pushing the rest when one goes")
+		w.Delete(gen.Secret("third", nil))
+		w.reconcile(ps)
+		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+	})
+
+	It("gives a remote secret what all its sources are alike in", func() {
+		one := gen.Secret("one", map[string]string{"k": "1"})
+		one.Type, one.Labels = corev1.SecretTypeOpaque, map[string]string{"pick": "me", "team": "a", "only": "one"}
+		two := gen.Secret("two", map[string]string{"l": "2"})
+		two.Type, two.Labels = "example.com/other", map[string]string{"pick": "me", "team": "a"}
+		w.Create(one, two)
+		w.push(gen.NewPushSecret("push").FromLabelled("pick", "me").To("a").All("all").PushSecret)
+		w.ExpectRemote("a", "all", map[string]string{"k": "1", "l": "2"})
+		secret, _ := w.Memory("a").Peek("all")
+		Expect(secret.Labels).To(Equal(map[string]string{"pick": "me", "team": "a"}))
 	})
 
 	It("refuses a source that is a credential of the cluster", func() {
