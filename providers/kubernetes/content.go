@@ -84,7 +84,7 @@ func desired(live *corev1.Secret, w providers.Write, meta metadata) content {
 	}
 	// The source may have been created by a push itself: what its annotation says is not true of the remote Secret.
 	delete(want.annotations, CreatedByAnnotation)
-	if live.Annotations[CreatedByAnnotation] == w.Owner {
+	if live.Annotations[CreatedByAnnotation] == w.Owner || createdByReference(live, w) {
 		want.annotations[CreatedByAnnotation] = w.Owner
 	}
 	return want

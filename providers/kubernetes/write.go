@@ -77,6 +77,9 @@ func (c *client) put(ctx context.Context, at target, w providers.Write, meta met
 			return err
 		}
 	}
+	if live, err = c.inherit(ctx, at, live, w); err != nil {
+		return err
+	}
 	return c.prune(ctx, at, live, want, w, meta)
 }
 
