@@ -29,7 +29,8 @@ func owner(ps metav1.Object) string {
 const hashed = "sha3/"
 
 // rival returns what says which other PushSecret writes to a remote key under the name of an owner, and is not to be
-// written over: the two would do that in turn for ever. One that is gone, or that wants nothing there any more, is no rival. Two owners with names that are hashed are not told apart from strangers.
+// written over: the two would do that in turn for ever. One that is gone, or that wants nothing there any more, is no rival.
+// An owner whose name is hashed is taken for a stranger.
 func (c *Controller) rival(ctx context.Context, ps *esv1alpha1.PushSecret, key string) func(string) string {
 	return func(name string) string {
 		namespace, object, ok := strings.Cut(strings.TrimPrefix(name, esv1alpha1.FieldManagerPrefix), "/")
