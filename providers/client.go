@@ -1,9 +1,12 @@
 package providers
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
+	"maps"
 	"regexp"
 	"slices"
 
@@ -125,6 +128,10 @@ type Write struct {
 	Replace bool
 	// Pushed are fields that the owner is known to have written before; it may write over them.
 	Pushed []string
+	// Seen are the values of fields when the write was planned, nil for one that was absent. When one of them has another value by
+	// now, and not the one that is to be written, nothing is written and the error is ErrChanged. Fields that are not listed may have
+	// any value.
+	Seen map[string][]byte
 	// Rival says in words which object pushes to the secret under the name of another owner, empty for none. What is a rival's is never
 	// written over or removed: the two would do so in turn for ever. Nil when there are none.
 	Rival func(owner string) string
@@ -134,6 +141,23 @@ type Write struct {
 	Labels, Annotations map[string]string
 	// Options are the provider's own settings, as the user wrote them; nil when there are none.
 	Options json.RawMessage
+}
+
+// ErrChanged is in the chain of an error that says: what a write was planned with is not true any more.
+var ErrChanged = errors.New("the secret changed since it was read")
+
+// Unchanged returns nil when current, the value of each field that there is, is as the write was planned with. The error is a
+// fault.Unavailable that names the secret as given, and has ErrChanged in its chain.
+func (w Write) Unchanged(what string, current map[string][]byte) error {
+	for _, field := range slices.Sorted(maps.Keys(w.Seen)) {
+		seen, value := w.Seen[field], current[field]
+		_, exists := current[field]
+		same := exists == (seen != nil) && bytes.Equal(seen, value)
+		if wanted, ok := w.Fields[field]; !same && !(exists && ok && bytes.Equal(wanted, value)) {
+			return fault.Wrap(fault.Unavailable, ErrChanged, "%s was changed by somebody else at the same time", what)
+		}
+	}
+	return nil
 }
 
 // TakesFrom reports whether the write may give another value to a field that has one of another owner.

@@ -37,12 +37,13 @@ type target struct {
 type place struct {
 	render.Entry
 
-	at     string // the remote secret, as the store names it
-	exists bool
-	value  []byte
-	kept   []byte   // what is kept of value when a write replaces it
-	fields []string // what the last write to the remote secret held
-	done   bool     // the store holds the entry now, by this PushSecret
+	at       string // the remote secret, as the store names it
+	exists   bool
+	surveyed bool
+	value    []byte
+	kept     []byte   // what is kept of value when a write replaces it
+	fields   []string // what the last write to the remote secret held
+	done     bool     // the store holds the entry now, by this PushSecret
 }
 
 // pushed returns the entries that the store holds now, as the status lists them.
@@ -86,6 +87,29 @@ func (t *target) plan(ps *esv1alpha1.PushSecret, source render.Source) {
 	}
 	writes, err := render.Writes(entries, source, owner(ps), ps.Spec.UpdatePolicy == esv1alpha1.UpdateReplace)
 	t.writes, t.err = writes, fault.In(err, "set secret failed")
+	for i := range t.writes {
+		for j := range t.places {
+			if p := &t.places[j]; p.surveyed && p.belongs(t.writes[i]) {
+				p.hold(&t.writes[i])
+			}
+		}
+	}
+}
+
+// hold makes a write depend on what the survey has seen at its place: a value that somebody else has written since is found by
+// the next look, and not written over.
+func (p *place) hold(write *providers.Write) {
+	ref := p.Data.Match.RemoteRef
+	if ref.Property == "" && p.Data.Match.SecretKey == "" {
+		return // it is several values, and a whole source is no matter of one of them
+	}
+	if write.Seen == nil {
+		write.Seen = map[string][]byte{}
+	}
+	write.Seen[ref.Property] = p.value
+	if p.exists && p.value == nil {
+		write.Seen[ref.Property] = []byte{}
+	}
 }
 
 // replaces says whether a write keeps a value that it replaces.
@@ -259,6 +283,7 @@ func survey(ctx context.Context, targets []*target) {
 			p := &t.places[i]
 			ref := p.Data.Match.RemoteRef
 			value, err := t.session.Read(ctx, ref.RemoteKey, ref.Property, p.Options())
+			p.surveyed = err == nil || fault.Is(err, fault.NotFound)
 			switch {
 			case err == nil:
 				p.exists, p.value, p.kept = true, value, value

@@ -103,7 +103,7 @@ func currentRound(p *pass, d plan.Decision, g generators.Bound) (*esv1alpha1.Pus
 	for _, key := range round.Keys {
 		if known := g.Keys(); known != nil && (!slices.Contains(known, key) || made(p.ps, key)) {
 			return nil, fault.New(fault.Invalid, "annotation %s names %q, which generator %s %q does not make (it makes %s)",
-				esv1alpha1.AnnotationRotate, key, g.Kind(), g.Object().GetName(), strings.Join(known, ", "))
+				esv1alpha1.AnnotationRotate, key, g.Kind(), g.Object().GetName(), strings.Join(slices.Sorted(slices.Values(known)), ", "))
 		}
 	}
 	return round, nil

@@ -197,6 +197,31 @@ var _ = Describe("A rotation", func() {
 		Expect(w.Generator.Minted()).To(Equal(2))
 	})
 
+	DescribeTable("and a first delivery write over nothing that came in the moment between look and write",
+		func(under func(gen.PushSecret) gen.PushSecret) {
+			ps := under(generated("a", "b").Every(0)).PushSecret
+			meanwhile := map[string]string{"password": "another process's"}
+			once := true
+			w.Memory("a").Intercept(func(call, _ string) error {
+				if call == providertest.CallPut && once {
+					once = false
+					w.seed("a", meanwhile)
+				}
+				return nil
+			})
+			w.Create(ps)
+			Expect(w.Reconcile(w.controller, ps).RequeueAfter).To(BeNumerically("<", time.Second))
+			w.ExpectRemote("a", "db", meanwhile)
+			w.ExpectNoRemote("b", "db")
+			w.reconcile(ps)
+			w.ExpectRemote("b", "db", meanwhile)
+			lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+			w.ExpectRemote("a", "db", meanwhile)
+		},
+		Entry("by default", func(ps gen.PushSecret) gen.PushSecret { return ps }),
+		Entry("with IfNotExists", func(ps gen.PushSecret) gen.PushSecret { return ps.Update(esv1alpha1.UpdateIfNotExists) }),
+	)
+
 	It("tells nothing of the values in the status", func() {
 		ps := both()
 		w.push(ps)

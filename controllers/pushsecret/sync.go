@@ -122,6 +122,10 @@ func (c *Controller) deliver(ctx context.Context, p *pass, out *outcome) error {
 	var failures []error
 	for _, t := range load.targets {
 		err := c.push(ctx, ps, t)
+		if errors.Is(err, providers.ErrChanged) {
+			// Somebody else is at it: what is there now may be what all are to have.
+			return errOutdated
+		}
 		failures = append(failures, err)
 		t.failed = err != nil
 		out.unchanged = out.unchanged || t.left

@@ -14,7 +14,7 @@ func unbounded() map[string]string {
 		"controllers/clusterexternalsecret pick":              "these are ClusterExternalSecrets",
 		"controllers/clusterexternalsecret releaseNamespaces": "these are namespaces",
 
-		"controllers/externalsecret readers": "it asks an index, whose key names the store that is read from",
+		"internal/stores find": "it asks an index, whose key names the store that is read from",
 
 		"controllers/pushsecret list": "its options come from the caller, which puts the namespace among them",
 		"internal/wakeup collect":     "it asks an index, whose key names the namespace of what is referred to",

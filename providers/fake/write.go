@@ -75,6 +75,13 @@ func (m *memory) put(w providers.Write) error {
 	if s == nil {
 		s = secret{}
 	}
+	current := make(map[string][]byte, len(s))
+	for name, f := range s {
+		current[name] = f.value
+	}
+	if err := w.Unchanged(fmt.Sprintf("key %q", w.Key), current); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(s)) {
 		if other, taken := s.takenBy(name, w); taken {
 			return w.Refusal(fmt.Sprintf("field %q of key %q", name, w.Key), other)

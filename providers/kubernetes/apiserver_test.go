@@ -67,7 +67,7 @@ func TestAPIServer(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *world){
 		"conformance": testConformance, "created by": testCreatedBy, "metadata": testMetadata, "types": testTypes, "takeover": testTakeover,
 		"inheritance": testInheritance,
-		"whole": testWhole, "delete": testDelete, "remote namespace": testRemoteNamespace, "rights": testRights, "connection": testConnection,
+		"whole":       testWhole, "delete": testDelete, "remote namespace": testRemoteNamespace, "rights": testRights, "connection": testConnection,
 		"identities": testIdentities, "list": testList, "calls": testCalls, "refused input": testRefusedInput, "interference": testInterference,
 		"watch": testWatch,
 	} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -68,6 +69,9 @@ func (c *client) put(ctx context.Context, at target, w providers.Write, meta met
 	if err := writable(at, live, w); err != nil {
 		return err
 	}
+	if err := unchanged(at, live, w); err != nil {
+		return err
+	}
 	if err := rivalry(at, live, w); err != nil {
 		return err
 	}
@@ -81,6 +85,15 @@ func (c *client) put(ctx context.Context, at target, w providers.Write, meta met
 		return err
 	}
 	return c.prune(ctx, at, live, want, w, meta)
+}
+
+// unchanged checks that live is what w was planned with; nil when there is none.
+func unchanged(at target, live *corev1.Secret, w providers.Write) error {
+	var data map[string][]byte
+	if live != nil {
+		data = live.Data
+	}
+	return w.Unchanged(fmt.Sprintf("secret %q", at), data)
 }
 
 // takeOver applies want, first without and then, when every conflict is one that w allows, with force.

@@ -55,6 +55,13 @@ func (r *record) matches(key string, query providers.Query) bool {
 
 // put checks everything before it changes anything.
 func (r *record) put(w providers.Write) (changed bool, err error) {
+	current := make(map[string][]byte, len(r.fields))
+	for name, f := range r.fields {
+		current[name] = f.value
+	}
+	if err := w.Unchanged(fmt.Sprintf("secret %q", w.Key), current); err != nil {
+		return false, err
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
 		if others := r.protectors(name, w); len(others) > 0 {
 			return false, w.Refusal(fmt.Sprintf("field %q of secret %q", name, w.Key), others[0])
