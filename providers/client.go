@@ -150,10 +150,10 @@ var ErrChanged = errors.New("the secret changed since it was read")
 // fault.Unavailable that names the secret as given, and has ErrChanged in its chain.
 func (w Write) Unchanged(what string, current map[string][]byte) error {
 	for _, field := range slices.Sorted(maps.Keys(w.Seen)) {
-		seen, value := w.Seen[field], current[field]
-		_, exists := current[field]
+		seen, wanted := w.Seen[field], w.Fields[field]
+		value, exists := current[field]
 		same := exists == (seen != nil) && bytes.Equal(seen, value)
-		if wanted, ok := w.Fields[field]; !same && !(exists && ok && bytes.Equal(wanted, value)) {
+		if done := exists && wanted != nil && bytes.Equal(wanted, value); !same && !done {
 			return fault.Wrap(fault.Unavailable, ErrChanged, "%s was changed by somebody else at the same time", what)
 		}
 	}

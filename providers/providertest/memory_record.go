@@ -55,17 +55,8 @@ func (r *record) matches(key string, query providers.Query) bool {
 
 // put checks everything before it changes anything.
 func (r *record) put(w providers.Write) (changed bool, err error) {
-	current := make(map[string][]byte, len(r.fields))
-	for name, f := range r.fields {
-		current[name] = f.value
-	}
-	if err := w.Unchanged(fmt.Sprintf("secret %q", w.Key), current); err != nil {
+	if err := r.check(w); err != nil {
 		return false, err
-	}
-	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
-		if others := r.protectors(name, w); len(others) > 0 {
-			return false, w.Refusal(fmt.Sprintf("field %q of secret %q", name, w.Key), others[0])
-		}
 	}
 	for name := range r.fields {
 		if _, wanted := w.Fields[name]; !wanted && (w.Prune || w.Clears()) {
@@ -76,6 +67,23 @@ func (r *record) put(w providers.Write) (changed bool, err error) {
 		changed = r.set(name, value, w.Owner) || changed
 	}
 	return r.describe(w) || changed, nil
+}
+
+// check returns an error when w is not to be carried out.
+func (r *record) check(w providers.Write) error {
+	current := make(map[string][]byte, len(r.fields))
+	for name, f := range r.fields {
+		current[name] = f.value
+	}
+	if err := w.Unchanged(fmt.Sprintf("secret %q", w.Key), current); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.fields)) {
+		if others := r.protectors(name, w); len(others) > 0 {
+			return w.Refusal(fmt.Sprintf("field %q of secret %q", name, w.Key), others[0])
+		}
+	}
+	return nil
 }
 
 // protectors returns the owners of a field that w would change or remove without being allowed to.

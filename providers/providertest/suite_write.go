@@ -132,46 +132,8 @@ func (s *suite) testOwnership(t *testing.T) {
 			conflict(t, providers.Write{Key: w.Key, Owner: two, Fields: s.fields("k", "3")}, one)
 		})
 	}
-	t.Run("what has changed since it was seen is not written over", func(t *testing.T) {
-		s.needsFields(t)
-		s.put(t, providers.Write{Key: "suite-seen", Owner: one, Fields: s.fields("k", "1")})
-		for name, seen := range map[string]map[string][]byte{
-			"absent then":        {"k": nil},
-			"another value then": s.fields("k", "0"),
-			"gone since":         s.fields("k", "1", "l", "1"),
-		} {
-			w := providers.Write{Key: "suite-seen", Owner: one, Fields: s.fields("k", "2", "l", "2"), Seen: seen}
-			if err := writer.Put(t.Context(), w); !errors.Is(err, providers.ErrChanged) || !fault.Is(err, fault.Unavailable) {
-				t.Errorf("%s: the error is %v, want that the secret changed", name, err)
-			}
-			s.wantSecret(t, "suite-seen", s.fields("k", "1"))
-		}
-		w := providers.Write{Key: "suite-seen-new", Owner: one, Fields: s.fields("k", "1"), Seen: s.fields("k", "0")}
-		if err := writer.Put(t.Context(), w); !errors.Is(err, providers.ErrChanged) {
-			t.Errorf("the error is %v, want that the secret is gone", err)
-		}
-		s.put(t, providers.Write{Key: "suite-seen", Owner: one, Fields: s.fields("k", "1"), Seen: map[string][]byte{"k": nil}})
-		s.put(t, providers.Write{
-			Key: "suite-seen", Owner: one, Fields: s.fields("k", "2", "l", "2"), Seen: map[string][]byte{"k": mark("1"), "l": nil},
-		})
-		s.wantSecret(t, "suite-seen", s.fields("k", "2", "l", "2"))
-	})
-	t.Run("a rival's value is never taken, and it is told who that is", func(t *testing.T) {
-		s.needsFields(t)
-		s.put(t, providers.Write{Key: "suite-rival", Owner: one, Fields: s.fields("k", "1", "other", "1")})
-		rival := func(owner string) string { return strings.ReplaceAll(owner, one, "the first") }
-		for name, w := range map[string]providers.Write{
-			"replace": {Fields: s.fields("k", "2"), Replace: true},
-			"pushed":  {Fields: s.fields("k", "2"), Pushed: []string{"k"}},
-			"whole":   {Fields: s.fields("k", "1"), Replace: true, Whole: true},
-		} {
-			t.Run(name, func(t *testing.T) {
-				w.Key, w.Owner, w.Rival = "suite-rival", two, rival
-				conflict(t, w, "the first")
-				s.wantSecret(t, "suite-rival", s.fields("k", "1", "other", "1"))
-			})
-		}
-	})
+	t.Run("what has changed since it was seen is not written over", func(t *testing.T) { s.testSeen(t, writer) })
+	t.Run("a rival's value is never taken, and it is told who that is", func(t *testing.T) { s.testRival(t, conflict) })
 	t.Run("pushed is about those fields alone", func(t *testing.T) {
 		s.needsFields(t)
 		s.put(t, providers.Write{Key: "suite-partly", Owner: one, Fields: s.fields("k", "1", "other", "1")})
@@ -244,4 +206,48 @@ func (s *suite) testConcurrency(t *testing.T) {
 	}
 	all.Wait()
 	s.wantSecret(t, "suite-many", want)
+}
+
+func (s *suite) testSeen(t *testing.T, writer providers.Writer) {
+	t.Helper()
+	s.needsFields(t)
+	s.put(t, providers.Write{Key: "suite-seen", Owner: one, Fields: s.fields("k", "1")})
+	for name, seen := range map[string]map[string][]byte{
+		"absent then":        {"k": nil},
+		"another value then": s.fields("k", "0"),
+		"gone since":         s.fields("k", "1", "l", "1"),
+	} {
+		w := providers.Write{Key: "suite-seen", Owner: one, Fields: s.fields("k", "2", "l", "2"), Seen: seen}
+		if err := writer.Put(t.Context(), w); !errors.Is(err, providers.ErrChanged) || !fault.Is(err, fault.Unavailable) {
+			t.Errorf("%s: the error is %v, want that the secret changed", name, err)
+		}
+		s.wantSecret(t, "suite-seen", s.fields("k", "1"))
+	}
+	w := providers.Write{Key: "suite-seen-new", Owner: one, Fields: s.fields("k", "1"), Seen: s.fields("k", "0")}
+	if err := writer.Put(t.Context(), w); !errors.Is(err, providers.ErrChanged) {
+		t.Errorf("the error is %v, want that the secret is gone", err)
+	}
+	s.put(t, providers.Write{Key: "suite-seen", Owner: one, Fields: s.fields("k", "1"), Seen: map[string][]byte{"k": nil}})
+	s.put(t, providers.Write{
+		Key: "suite-seen", Owner: one, Fields: s.fields("k", "2", "l", "2"), Seen: map[string][]byte{"k": mark("1"), "l": nil},
+	})
+	s.wantSecret(t, "suite-seen", s.fields("k", "2", "l", "2"))
+}
+
+func (s *suite) testRival(t *testing.T, conflict func(*testing.T, providers.Write, string)) {
+	t.Helper()
+	s.needsFields(t)
+	s.put(t, providers.Write{Key: "suite-rival", Owner: one, Fields: s.fields("k", "1", "other", "1")})
+	rival := func(owner string) string { return strings.ReplaceAll(owner, one, "the first") }
+	for name, w := range map[string]providers.Write{
+		"replace": {Fields: s.fields("k", "2"), Replace: true},
+		"pushed":  {Fields: s.fields("k", "2"), Pushed: []string{"k"}},
+		"whole":   {Fields: s.fields("k", "1"), Replace: true, Whole: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w.Key, w.Owner, w.Rival = "suite-rival", two, rival
+			conflict(t, w, "the first")
+			s.wantSecret(t, "suite-rival", s.fields("k", "1", "other", "1"))
+		})
+	}
 }
