@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/sluice-operator/sluice/controllers/clusterexternalsecret"
 	"github.com/sluice-operator/sluice/controllers/externalsecret"
+	"github.com/sluice-operator/sluice/controllers/fanout"
 	"github.com/sluice-operator/sluice/controllers/pushsecret"
 	"github.com/sluice-operator/sluice/controllers/secretstore"
 	"github.com/sluice-operator/sluice/internal/fingerprint"
@@ -96,7 +96,7 @@ func All(d Deps) []Controller {
 		}),
 	}
 	if d.ClusterExternalSecrets {
-		all = append(all, clusterexternalsecret.New(clusterexternalsecret.Config{
+		all = append(all, fanout.NewExternalSecrets(fanout.Config{
 			Client: d.Client, Metrics: d.Metrics, Events: d.Recorder("cluster-external-secret"), Clock: d.Clock,
 			Options: options(d.Concurrency, lastRetry),
 		}))

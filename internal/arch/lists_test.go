@@ -10,9 +10,9 @@ import (
 func unbounded() map[string]string {
 	return map[string]string{
 		// A ClusterExternalSecret has no namespace itself: it is about all of them.
-		"controllers/clusterexternalsecret observe":           "of the ExternalSecrets it asks for those that one ClusterExternalSecret owns",
-		"controllers/clusterexternalsecret pick":              "these are ClusterExternalSecrets",
-		"controllers/clusterexternalsecret releaseNamespaces": "these are namespaces",
+		"controllers/fanout observe":           "of the ExternalSecrets it asks for those that one ClusterExternalSecret owns",
+		"controllers/fanout pick":              "these are ClusterExternalSecrets",
+		"controllers/fanout releaseNamespaces": "these are namespaces",
 
 		"controllers/externalsecret readers": "it asks an index, whose key names the store that is read from",
 
