@@ -20,7 +20,7 @@ import (
 // Config is what the controller works with.
 type Config struct {
 	// Client reads parents, children and Namespaces from a cache, and writes. Of the managed fields of children the cache must
-	// hold those of esv1.FieldManagerClusterExternalSecret.
+	// hold those of esv1.FieldManagerClusterExternalSecret and esv1alpha1.FieldManagerClusterPushSecret.
 	Client client.Client
 	// Metrics counts.
 	Metrics *metrics.Metrics

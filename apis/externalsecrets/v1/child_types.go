@@ -1,6 +1,6 @@
 package v1
 
-// ChildMetadata are the labels and annotations of the objects that a ClusterExternalSecret asks for.
+// ChildMetadata are the labels and annotations of the objects that a ClusterExternalSecret or a ClusterPushSecret asks for.
 type ChildMetadata struct {
 	// Annotations by name.
 	// +optional
