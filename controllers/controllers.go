@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
-	"github.com/sluice-operator/sluice/controllers/clusterexternalsecret"
 	"github.com/sluice-operator/sluice/controllers/externalsecret"
+	"github.com/sluice-operator/sluice/controllers/fanout"
 	"github.com/sluice-operator/sluice/controllers/pushsecret"
 	"github.com/sluice-operator/sluice/controllers/secretstore"
 	"github.com/sluice-operator/sluice/internal/fingerprint"
@@ -67,8 +67,8 @@ type Deps struct {
 	FloodGate bool
 	// NeverCopied are further prefixes of labels and annotations that are not copied to what is made from an object.
 	NeverCopied []string
-	// CheckStores, CheckClusterStores, PushSecrets and ClusterExternalSecrets say whether these controllers run.
-	CheckStores, CheckClusterStores, PushSecrets, ClusterExternalSecrets bool
+	// CheckStores, CheckClusterStores, PushSecrets, ClusterExternalSecrets and ClusterPushSecrets say whether these controllers run.
+	CheckStores, CheckClusterStores, PushSecrets, ClusterExternalSecrets, ClusterPushSecrets bool
 }
 
 // The first and the longest wait after a failure. A store is tried again soon: what it lacks, such as a right, cannot
@@ -88,6 +88,11 @@ func All(d Deps) []Controller {
 			Events: d.Recorder(source), Clock: d.Clock, Options: options(d.Concurrency, lastRetryStores),
 		}
 	}
+	children := func(source string) fanout.Config {
+		return fanout.Config{
+			Client: d.Client, Metrics: d.Metrics, Events: d.Recorder(source), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
+		}
+	}
 	all := []Controller{
 		externalsecret.New(externalsecret.Config{
 			Client: d.Client, Live: d.Live, Notices: d.Notices, Namespaces: d.Namespaces, Stores: d.Stores, RequireReady: d.FloodGate,
@@ -96,10 +101,7 @@ func All(d Deps) []Controller {
 		}),
 	}
 	if d.ClusterExternalSecrets {
-		all = append(all, clusterexternalsecret.New(clusterexternalsecret.Config{
-			Client: d.Client, Metrics: d.Metrics, Events: d.Recorder("cluster-external-secret"), Clock: d.Clock,
-			Options: options(d.Concurrency, lastRetry),
-		}))
+		all = append(all, fanout.NewExternalSecrets(children("cluster-external-secret")))
 	}
 	if d.PushSecrets {
 		all = append(all, pushsecret.New(pushsecret.Config{
@@ -116,6 +118,9 @@ func All(d Deps) []Controller {
 			Clock:      d.Clock,
 			Options:    options(d.Concurrency, lastRetry),
 		}))
+	}
+	if d.ClusterPushSecrets {
+		all = append(all, fanout.NewPushSecrets(children("cluster-push-secret")))
 	}
 	if d.CheckStores {
 		all = append(all, secretstore.NewNamespaced(store("secret-store")))

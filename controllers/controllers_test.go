@@ -19,6 +19,13 @@ func TestAll(t *testing.T) {
 	}{
 		{
 			name: "everything", reason: "the defaults of the flags turn every controller on",
+			deps: controllers.Deps{
+				PushSecrets: true, CheckStores: true, CheckClusterStores: true, ClusterExternalSecrets: true, ClusterPushSecrets: true,
+			},
+			want: []string{"externalsecret", "clusterexternalsecret", "pushsecret", "clusterpushsecret", "secretstore", "clustersecretstore"},
+		},
+		{
+			name: "without ClusterPushSecrets", reason: "--enable-cluster-push-secret-reconciler=false, or --namespace",
 			deps: controllers.Deps{PushSecrets: true, CheckStores: true, CheckClusterStores: true, ClusterExternalSecrets: true},
 			want: []string{"externalsecret", "clusterexternalsecret", "pushsecret", "secretstore", "clustersecretstore"},
 		},

@@ -9,10 +9,10 @@ import (
 // unbounded are the functions that list in more than one namespace, and why that is right.
 func unbounded() map[string]string {
 	return map[string]string{
-		// A ClusterExternalSecret has no namespace itself: it is about all of them.
-		"controllers/clusterexternalsecret observe":           "of the ExternalSecrets it asks for those that one ClusterExternalSecret owns",
-		"controllers/clusterexternalsecret pick":              "these are ClusterExternalSecrets",
-		"controllers/clusterexternalsecret releaseNamespaces": "these are namespaces",
+		// A ClusterExternalSecret and a ClusterPushSecret have no namespace themselves: they are about all of them.
+		"controllers/fanout observe":           "of the ExternalSecrets or PushSecrets it asks for those that one such object owns",
+		"controllers/fanout pick":              "these are ClusterExternalSecrets or ClusterPushSecrets",
+		"controllers/fanout releaseNamespaces": "these are namespaces",
 
 		"internal/stores find": "it asks an index, whose key names the store that is read from",
 

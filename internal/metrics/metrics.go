@@ -16,6 +16,7 @@ const (
 	ExternalSecret        Kind = "externalsecret"
 	ClusterExternalSecret Kind = "clusterexternalsecret"
 	PushSecret            Kind = "pushsecret"
+	ClusterPushSecret     Kind = "clusterpushsecret"
 	SecretStore           Kind = "secretstore"
 	ClusterSecretStore    Kind = "clustersecretstore"
 )
@@ -41,7 +42,7 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 		durations:  map[Kind]*prometheus.GaugeVec{},
 	}
 	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls}
-	for _, kind := range []Kind{ExternalSecret, ClusterExternalSecret, PushSecret, SecretStore, ClusterSecretStore} {
+	for _, kind := range []Kind{ExternalSecret, ClusterExternalSecret, PushSecret, ClusterPushSecret, SecretStore, ClusterSecretStore} {
 		m.conditions[kind] = gauge(
 			kind,
 			"status_condition",

@@ -70,6 +70,11 @@ func TestMetrics(t *testing.T) {
 			},
 		},
 		{
+			reason: "a ClusterPushSecret has metrics of its own", name: "clusterpushsecret_reconcile_duration",
+			act:  func(m *metrics.Metrics) { m.Reconciled(metrics.ClusterPushSecret, "", "a", time.Microsecond) },
+			want: []string{`clusterpushsecret_reconcile_duration{name="a",namespace=""} 1000`},
+		},
+		{
 			reason: "calls count by provider, call and outcome", name: "externalsecret_provider_api_calls_count",
 			act: func(m *metrics.Metrics) {
 				m.ProviderCall("Kubernetes", "GetSecret", nil)

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/ownership"
 )
 
@@ -28,6 +29,9 @@ func mainCache(namespace string) cache.Options {
 		ByObject: map[client.Object]cache.ByObject{
 			&esv1.ExternalSecret{}: {
 				Transform: ownership.Only(func(manager string) bool { return manager == esv1.FieldManagerClusterExternalSecret }),
+			},
+			&esv1alpha1.PushSecret{}: {
+				Transform: ownership.Only(func(manager string) bool { return manager == esv1alpha1.FieldManagerClusterPushSecret }),
 			},
 			&corev1.Secret{}: {
 				Label:     labels.SelectorFromSet(labels.Set{esv1.LabelManaged: esv1.LabelManagedValue}),

@@ -10,7 +10,7 @@ import (
 // A flag that would make something safer, such as --metrics-auth, is not among them.
 func switches() []string {
 	return []string{
-		"enable-cluster-push-secret-reconciler", "enable-configmaps-caching", "enable-extended-metric-labels", "enable-generator-state",
+		"enable-configmaps-caching", "enable-extended-metric-labels", "enable-generator-state",
 		"enable-managed-secrets-caching", "enable-secret-api-read-on-cache-mismatch", "enable-secrets-caching",
 		"enable-vault-token-cache", "experimental-enable-vault-token-cache", "experimental-enable-doppler-oidc-cache",
 	}

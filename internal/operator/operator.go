@@ -153,6 +153,7 @@ func dependencies(
 		GenericTargets: o.GenericTargets,
 		// An operator of one namespace has no right to fill others.
 		ClusterExternalSecrets: o.ClusterExternalSecrets && o.Namespace == "",
+		ClusterPushSecrets:     o.ClusterPushSecrets && o.Namespace == "",
 	}, nil
 }
 

@@ -37,8 +37,9 @@ type Options struct {
 	// withoutEffect are flags that were given and set nothing.
 	withoutEffect []string
 
-	// ClusterExternalSecrets are for an operator of all namespaces alone.
+	// ClusterExternalSecrets and ClusterPushSecrets are for an operator of all namespaces alone.
 	ClusterExternalSecrets bool
+	ClusterPushSecrets     bool
 
 	// registry is where metrics are registered; nil for that of the process. It lets several operators run in one process.
 	registry prometheus.Registerer
@@ -82,6 +83,8 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 			"The operator needs rights to these kinds.")
 	fs.BoolVar(&o.ClusterExternalSecrets, "enable-cluster-external-secret-reconciler", true,
 		"Make the ExternalSecrets of ClusterExternalSecrets; never done with --namespace.")
+	fs.BoolVar(&o.ClusterPushSecrets, "enable-cluster-push-secret-reconciler", true,
+		"Make the PushSecrets of ClusterPushSecrets; never done with --namespace.")
 	fs.BoolVar(&o.LeaderElection.Enabled, "enable-leader-election", false, "Let one of several replicas work at a time.")
 	fs.StringVar(&o.LeaderElection.ID, "leader-election-id", "external-secrets-controller", "The name of the lease.")
 	fs.DurationVar(

@@ -19,8 +19,8 @@ func TestFlags(t *testing.T) {
 	known := map[string]string{
 		"metrics-addr": ":8080", "live-addr": ":8082", "controller-class": "default", "namespace": "", "client-burst": "100",
 		"store-requeue-interval": "5m0s", "enable-flood-gate": "true", "enable-secret-store-reconciler": "true",
-		"enable-cluster-external-secret-reconciler": "true",
-		"enable-cluster-store-reconciler":           "true", "enable-push-secret-reconciler": "true", "enable-leader-election": "false",
+		"enable-cluster-external-secret-reconciler": "true", "enable-cluster-push-secret-reconciler": "true",
+		"enable-cluster-store-reconciler": "true", "enable-push-secret-reconciler": "true", "enable-leader-election": "false",
 		"leader-election-id": "external-secrets-controller", "leader-election-lease-duration": "15s",
 		"leader-election-renew-deadline": "10s", "leader-election-retry-period": "2s",
 		"template-left-delimiter": "{{", "template-right-delimiter": "}}",

@@ -108,6 +108,8 @@ func ready(ctx context.Context, o client.Object) func() metav1.Condition {
 			conditions = o.Status.Conditions
 		case *esv1alpha1.PushSecret:
 			conditions = o.Status.Conditions
+		case *esv1alpha1.ClusterPushSecret:
+			conditions = o.Status.Conditions
 		case esv1.GenericStore:
 			conditions = o.StoreStatus().Conditions
 		}

@@ -42,6 +42,7 @@ func watched() []schema.GroupVersionKind {
 		esv1.GroupVersion().WithKind(esv1.KindSecretStore),
 		esv1.GroupVersion().WithKind(esv1.KindClusterSecretStore),
 		esv1alpha1.GroupVersion().WithKind(esv1alpha1.KindPushSecret),
+		esv1alpha1.GroupVersion().WithKind(esv1alpha1.KindClusterPushSecret),
 	}
 }
 

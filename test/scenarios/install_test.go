@@ -58,6 +58,7 @@ var _ = Describe("an installation", Label("install"), func() {
 		Entry(nil, "secretstores.external-secrets.io", "AGE,Status,Capabilities,Ready"),
 		Entry(nil, "clustersecretstores.external-secrets.io", "AGE,Status,Capabilities,Ready"),
 		Entry(nil, "pushsecrets.external-secrets.io", "AGE,Status,Last Sync"),
+		Entry(nil, "clusterpushsecrets.external-secrets.io", "AGE,Status"),
 		Entry(nil, "generatorstates.generators.external-secrets.io", "GC Deadline,Age"),
 	)
 
@@ -72,6 +73,7 @@ var _ = Describe("an installation", Label("install"), func() {
 		Entry("to change an ExternalSecret", "update", "externalsecrets.external-secrets.io", "-A"),
 		Entry("to give rights away", "create", "clusterrolebindings"),
 		Entry("to change a ClusterExternalSecret", "update", "clusterexternalsecrets.external-secrets.io"),
+		Entry("to change a ClusterPushSecret", "update", "clusterpushsecrets.external-secrets.io"),
 		Entry("to make a namespace", "create", "namespaces"),
 		Entry("to delete a namespace", "delete", "namespaces"),
 		Entry("to change a namespace", "patch", "namespaces"),

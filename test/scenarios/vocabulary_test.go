@@ -80,6 +80,8 @@ func ready(ctx context.Context, object client.Object, namespace, name string) fu
 			conditions = o.Status.Conditions
 		case *esv1alpha1.PushSecret:
 			conditions = o.Status.Conditions
+		case *esv1alpha1.ClusterPushSecret:
+			conditions = o.Status.Conditions
 		}
 		if c := meta.FindStatusCondition(conditions, esv1.ConditionReady); c != nil && c.ObservedGeneration == object.GetGeneration() {
 			return *c, nil

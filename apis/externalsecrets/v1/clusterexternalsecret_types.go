@@ -15,7 +15,7 @@ type ClusterExternalSecretSpec struct {
 	ExternalSecretName string `json:"externalSecretName,omitempty"`
 	// ExternalSecretMetadata are the labels and annotations of every ExternalSecret.
 	// +optional
-	ExternalSecretMetadata ExternalSecretMetadata `json:"externalSecretMetadata,omitempty,omitzero"`
+	ExternalSecretMetadata ChildMetadata `json:"externalSecretMetadata,omitempty,omitzero"`
 	// NamespaceSelector selects namespaces by label. Deprecated: use namespaceSelectors.
 	// +optional
 	NamespaceSelector *metav1.LabelSelector `json:"namespaceSelector,omitempty"`
@@ -38,25 +38,6 @@ type ClusterExternalSecretSpec struct {
 	RefreshTime *metav1.Duration `json:"refreshTime,omitempty"`
 }
 
-// ExternalSecretMetadata are labels and annotations.
-type ExternalSecretMetadata struct {
-	// Annotations by name.
-	// +optional
-	Annotations map[string]string `json:"annotations,omitempty"`
-	// Labels by name.
-	// +optional
-	Labels map[string]string `json:"labels,omitempty"`
-}
-
-// ClusterExternalSecretNamespaceFailure says why a namespace does not have what it should.
-type ClusterExternalSecretNamespaceFailure struct {
-	// Namespace is its name.
-	Namespace string `json:"namespace"`
-	// Reason says what failed, and what would mend it.
-	// +optional
-	Reason string `json:"reason,omitempty"`
-}
-
 // ClusterExternalSecretStatus is what the controller observed and did. Whether the ExternalSecrets themselves deliver is
 // in their own status.
 type ClusterExternalSecretStatus struct {
@@ -65,7 +46,7 @@ type ClusterExternalSecretStatus struct {
 	ExternalSecretName string `json:"externalSecretName,omitempty"`
 	// FailedNamespaces are the namespaces where something failed, sorted; the first 500 of them.
 	// +optional
-	FailedNamespaces []ClusterExternalSecretNamespaceFailure `json:"failedNamespaces,omitempty"`
+	FailedNamespaces []NamespaceFailure `json:"failedNamespaces,omitempty"`
 	// ProvisionedNamespaces are the namespaces that have the ExternalSecret as it should be, sorted.
 	// +optional
 	ProvisionedNamespaces []string `json:"provisionedNamespaces,omitempty"`

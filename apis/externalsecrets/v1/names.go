@@ -25,7 +25,7 @@ const (
 	ReasonResourceMissing     = "ResourceMissing"
 )
 
-// Reasons of the Ready condition of a ClusterExternalSecret.
+// Reasons of the Ready condition of a ClusterExternalSecret and a ClusterPushSecret.
 const (
 	ReasonProvisioned      = "Provisioned"
 	ReasonNamespacesFailed = "NamespacesFailed"

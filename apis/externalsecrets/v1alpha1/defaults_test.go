@@ -30,6 +30,21 @@ func TestRefreshInterval(t *testing.T) {
 	}
 }
 
+func TestClusterPushSecret(t *testing.T) {
+	var none, written esv1alpha1.ClusterPushSecret
+	none.Name, written.Name = "app", "app"
+	written.Spec.PushSecretName, written.Spec.RefreshTime = "child", &metav1.Duration{Duration: time.Minute}
+	if none.ChildName() != "app" || written.ChildName() != "child" {
+		t.Errorf("the PushSecrets are called %q and %q, want its own name and the one that is written", none.ChildName(), written.ChildName())
+	}
+	if got := none.Spec.RefreshTimeOrDefault(); got != time.Hour {
+		t.Errorf("it looks again after %v, want an hour where nothing is written", got)
+	}
+	if got := written.Spec.RefreshTimeOrDefault(); got != time.Minute {
+		t.Errorf("it looks again after %v, want what is written", got)
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	var none esv1alpha1.PushSecretSpec
 	written := esv1alpha1.PushSecretSpec{UpdatePolicy: esv1alpha1.UpdateIfNotExists, DeletionPolicy: esv1alpha1.DeletionDelete}

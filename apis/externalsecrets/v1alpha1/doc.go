@@ -1,4 +1,4 @@
-// Package v1alpha1 holds the kind PushSecret of the group external-secrets.io.
+// Package v1alpha1 holds the kinds PushSecret and ClusterPushSecret of the group external-secrets.io.
 //
 // +kubebuilder:object:generate=true
 // +groupName=external-secrets.io

@@ -7,6 +7,9 @@ const (
 	ReasonSourceDeleted = "SourceDeleted"
 )
 
+// FieldManagerClusterPushSecret is the field manager of the PushSecrets that a ClusterPushSecret writes.
+const FieldManagerClusterPushSecret = "clusterpushsecrets.external-secrets.io"
+
 // FinalizerPushSecret keeps a PushSecret with deletionPolicy Delete until what it pushed has been removed.
 const FinalizerPushSecret = "pushsecret.externalsecrets.io/finalizer"
 

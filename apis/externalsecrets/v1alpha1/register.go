@@ -8,8 +8,11 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 )
 
-// KindPushSecret is the kind of PushSecret.
-const KindPushSecret = "PushSecret"
+// The kinds of this package.
+const (
+	KindPushSecret        = "PushSecret"
+	KindClusterPushSecret = "ClusterPushSecret" //nolint:gosec // a name, not a credential
+)
 
 // GroupVersion returns the group and version of the kinds in this package.
 func GroupVersion() schema.GroupVersion {
@@ -18,7 +21,10 @@ func GroupVersion() schema.GroupVersion {
 
 // AddToScheme adds the kinds of this package to scheme.
 func AddToScheme(scheme *runtime.Scheme) error {
-	scheme.AddKnownTypes(GroupVersion(), &PushSecret{}, &PushSecretList{})
+	scheme.AddKnownTypes(GroupVersion(),
+		&PushSecret{}, &PushSecretList{},
+		&ClusterPushSecret{}, &ClusterPushSecretList{},
+	)
 	metav1.AddToGroupVersion(scheme, GroupVersion())
 	return nil
 }

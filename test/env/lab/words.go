@@ -181,6 +181,8 @@ func statusOf(o client.Object) (conditions []metav1.Condition, observed int64) {
 		return o.Status.Conditions, o.Status.ObservedGeneration
 	case *esv1alpha1.PushSecret:
 		return o.Status.Conditions, o.Status.ObservedGeneration
+	case *esv1alpha1.ClusterPushSecret:
+		return o.Status.Conditions, o.Status.ObservedGeneration
 	case esv1.GenericStore:
 		return o.StoreStatus().Conditions, o.StoreStatus().ObservedGeneration
 	}

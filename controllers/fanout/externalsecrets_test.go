@@ -1,4 +1,4 @@
-package clusterexternalsecret_test
+package fanout_test
 
 import (
 	"time"
@@ -7,10 +7,12 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/controllers/fanout"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
 	"github.com/sluice-operator/sluice/test/env/lab"
 	"github.com/sluice-operator/sluice/test/gen"
@@ -24,7 +26,7 @@ var _ = Describe("A ClusterExternalSecret", func() {
 		a, b string
 	)
 	BeforeEach(func() {
-		w = newWorld()
+		w = newWorld(fanout.NewExternalSecrets)
 		a, b = w.namespace("a"), w.namespace("b")
 		one := gen.NewExternalSecret("").Store("store").Data("password", "db", "").Template("url", "db://{{ .password }}").Every(time.Minute)
 		made = gen.NewClusterExternalSecret(w.Namespace, one).Labelled("group", w.Namespace).Child("app")
@@ -136,7 +138,7 @@ var _ = Describe("A ClusterExternalSecret", func() {
 		made.Label("team", "red").Spec.ExternalSecretMetadata.Annotations = map[string]string{"note": "made"}
 		settle()
 		lab.Edit(w.Lab, ces, func(c *esv1.ClusterExternalSecret) {
-			c.Spec.ExternalSecretMetadata = esv1.ExternalSecretMetadata{}
+			c.Spec.ExternalSecretMetadata = esv1.ChildMetadata{}
 			c.Spec.ExternalSecretSpec.Target = esv1.ExternalSecretTarget{}
 			c.Spec.ExternalSecretSpec.SecretStoreRef.Name = "another"
 		})
@@ -190,6 +192,24 @@ var _ = Describe("A ClusterExternalSecret", func() {
 			Expect(w.child(namespace, "renamed").Spec).To(Equal(ces.Spec.ExternalSecretSpec))
 		}
 		Expect(ces.Status.ExternalSecretName).To(Equal("renamed"))
+	})
+
+	It("has no second one under the new name while the first is not gone, and is not stalled by that", func() {
+		settle()
+		lab.Edit(w.Lab, at(a, "app"), func(es *esv1.ExternalSecret) { es.Finalizers = []string{"example.com/first"} })
+		lab.Edit(w.Lab, ces, func(c *esv1.ClusterExternalSecret) { c.Spec.ExternalSecretName = "renamed" })
+		_, err := w.Try(w.controller, ces)
+		Expect(err).To(HaveOccurred(), "it will be gone soon")
+		lab.ExpectNotReady(ces, esv1.ReasonNamespacesFailed, a+`: external secret "app" is being deleted: "renamed" is made when it is gone`)
+		Expect(meta.FindStatusCondition(ces.Status.Conditions, esv1.ConditionStalled)).To(BeNil())
+		Expect(w.child(a, "app").DeletionTimestamp).NotTo(BeNil())
+		Expect(w.Gone(at(a, "renamed"))).To(BeTrue())
+		Expect(w.child(b, "renamed")).NotTo(BeNil(), "the other namespace does not wait")
+
+		lab.Edit(w.Lab, at(a, "app"), func(es *esv1.ExternalSecret) { es.Finalizers = nil })
+		w.Reconcile(w.controller, ces)
+		Expect(w.child(a, "renamed")).NotTo(BeNil())
+		lab.ExpectReady(ces, esv1.ReasonProvisioned)
 	})
 
 	It("has no second one under the new name while the first cannot be deleted", func() {
@@ -333,9 +353,11 @@ var _ = Describe("A ClusterExternalSecret", func() {
 		Entry("a negative one counts as never", -time.Minute, time.Duration(0)),
 	)
 
-	It("that does not exist any more is no error", func() {
+	It("that does not exist any more is no error, and is measured no more", func() {
 		settle()
+		Expect(w.measured("clusterexternalsecret")).To(Equal(3), "Ready is True, is not False, and how long it took")
 		w.Delete(ces)
 		w.Quietly(func() { Expect(w.Reconcile(w.controller, ces)).To(BeZero()) })
+		Expect(w.measured("clusterexternalsecret")).To(BeZero())
 	})
 })

@@ -1,4 +1,4 @@
-package clusterexternalsecret
+package fanout
 
 import (
 	"context"
@@ -13,15 +13,14 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
-	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 )
 
 // Config is what the controller works with.
 type Config struct {
-	// Client reads ClusterExternalSecrets, ExternalSecrets and Namespaces from a cache, and writes. Of the managed fields of
-	// ExternalSecrets the cache must hold those of esv1.FieldManagerClusterExternalSecret.
+	// Client reads parents, children and Namespaces from a cache, and writes. Of the managed fields of children the cache must
+	// hold those of esv1.FieldManagerClusterExternalSecret and esv1alpha1.FieldManagerClusterPushSecret.
 	Client client.Client
 	// Metrics counts.
 	Metrics *metrics.Metrics
@@ -33,30 +32,28 @@ type Config struct {
 	Options controller.Options
 }
 
-// Controller keeps the ExternalSecrets of ClusterExternalSecrets.
+// Controller keeps the children of one kind of parent.
 type Controller struct {
 	Config
+	kinds *kinds
 }
 
-// New returns the controller.
-func New(config Config) *Controller { return &Controller{Config: config} }
-
 // Name implements controllers.Controller.
-func (*Controller) Name() string { return "clusterexternalsecret" }
+func (c *Controller) Name() string { return c.kinds.name }
 
 // Register adds the controller, its index and its watches to mgr.
 func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
-	if err := mgr.GetFieldIndexer().IndexField(ctx, &esv1.ExternalSecret{}, ownerIndex, owners); err != nil {
+	if err := mgr.GetFieldIndexer().IndexField(ctx, c.kinds.newChild(), c.kinds.ownerIndex(), c.kinds.owners); err != nil {
 		return err
 	}
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(c.Name()).
 		WithOptions(c.Options).
-		For(&esv1.ClusterExternalSecret{}, wakeup.OwnChanges()).
+		For(c.kinds.newParent(), wakeup.OwnChanges()).
 		Watches(
-			&esv1.ExternalSecret{},
-			handler.EnqueueRequestsFromMapFunc(c.concernedByExternalSecret),
-			builder.WithPredicates(externalSecretChanges()),
+			c.kinds.newChild(),
+			handler.EnqueueRequestsFromMapFunc(c.concernedByChild),
+			builder.WithPredicates(childChanges()),
 		).
 		Watches(
 			&corev1.Namespace{},
@@ -66,25 +63,30 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		Complete(c)
 }
 
-// Reconcile brings the ExternalSecrets of one ClusterExternalSecret into the wanted state and says in its status how that
-// went.
+// Reconcile brings the children of one parent into the wanted state and says in its status how that went.
 func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
 	started := c.Clock.Now()
-	var ces esv1.ClusterExternalSecret
-	if err := c.Client.Get(ctx, req.NamespacedName, &ces); err != nil {
+	parent := c.kinds.newParent()
+	if err := c.Client.Get(ctx, req.NamespacedName, parent); err != nil {
 		if client.IgnoreNotFound(err) != nil {
 			return ctrl.Result{}, err
 		}
-		c.Metrics.Forget(metrics.ClusterExternalSecret, "", req.Name)
+		c.Metrics.Forget(c.kinds.metric, "", req.Name)
 		return ctrl.Result{}, c.releaseNamespaces(ctx, req.Name)
 	}
-	if !ces.DeletionTimestamp.IsZero() {
-		// The garbage collector deletes the ExternalSecrets, through their owner references.
-		return ctrl.Result{}, c.release(ctx, &ces)
+	if !parent.GetDeletionTimestamp().IsZero() {
+		// The garbage collector deletes the children, through their owner references.
+		return ctrl.Result{}, c.release(ctx, parent)
 	}
-	before := ces.DeepCopy()
-	out, err := c.sync(ctx, &ces)
-	result, err := c.report(ctx, before, &ces, out, err)
-	c.Metrics.Reconciled(metrics.ClusterExternalSecret, "", ces.Name, c.Clock.Since(started))
+	before := copyOf(parent)
+	want := c.kinds.wanted(parent)
+	out, err := c.sync(ctx, &want)
+	result, err := c.report(ctx, before, &want, out, err)
+	c.Metrics.Reconciled(c.kinds.metric, "", parent.GetName(), c.Clock.Since(started))
 	return result, err
+}
+
+// copyOf returns a deep copy of an object.
+func copyOf(o client.Object) client.Object {
+	return o.DeepCopyObject().(client.Object) //nolint:forcetypeassert // it has the type of o
 }

@@ -1,4 +1,4 @@
-package clusterexternalsecret
+package fanout
 
 import (
 	"errors"
@@ -82,7 +82,8 @@ func TestSuccess(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
-			if got := success(parent(), tt.out); got != tt.want {
+			want := externalSecrets().wanted(parent())
+			if got := want.success(tt.out); got != tt.want {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

@@ -1,4 +1,4 @@
-package clusterexternalsecret
+package fanout
 
 import (
 	"testing"
@@ -43,7 +43,7 @@ func TestHeldBy(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
-			want := newWanted(parent())
+			want := externalSecrets().wanted(parent())
 			if got := want.heldBy(child("a", tt.change)); got != tt.want {
 				t.Errorf("got %t, want %t", got, tt.want)
 			}
@@ -85,11 +85,11 @@ func TestWantedAnnotations(t *testing.T) {
 				Name: "parent", Annotations: tt.own, Labels: map[string]string{"argocd.argoproj.io/instance": "x"},
 			}}
 			ces.Spec.ExternalSecretMetadata.Annotations = tt.requested
-			want := newWanted(ces)
+			want := externalSecrets().wanted(ces)
 			if tt.want == nil {
 				tt.want = map[string]string{}
 			}
-			if diff := cmp.Diff(tt.want, want.annotations); diff != "" || len(want.labels) > 0 || want.name != "parent" {
+			if diff := cmp.Diff(tt.want, want.annotations); diff != "" || len(want.labels) > 0 || want.childName != "parent" {
 				t.Errorf("%+v, annotations (-want +got):\n%s", want, diff)
 			}
 			if requested := ces.Spec.ExternalSecretMetadata.Annotations; len(requested) != len(tt.requested) {

@@ -1,4 +1,4 @@
-package clusterexternalsecret
+package fanout
 
 import (
 	"context"
@@ -6,10 +6,11 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 )
@@ -26,37 +27,36 @@ type outcome struct {
 
 // sync brings every namespace into the wanted state; a failure in one does not keep it from the others. An error is of the
 // whole: fault.Invalid when the spec does not say which namespaces are meant, another one when it has to be done again.
-func (c *Controller) sync(ctx context.Context, ces *esv1.ClusterExternalSecret) (outcome, error) {
-	chosen, err := selection(ces)
+func (c *Controller) sync(ctx context.Context, want *wanted) (outcome, error) {
+	chosen, err := want.selection()
 	if err != nil {
 		return outcome{}, err
 	}
-	w, err := c.observe(ctx, ces, chosen)
+	w, err := c.observe(ctx, want, chosen)
 	if err != nil {
 		return outcome{}, err
 	}
-	d := decide(ces, chosen, w)
+	d := decide(want, chosen, w)
 	out := outcome{provisioned: d.keep, failed: d.failed, missing: d.missing}
 	// Before what is written: under another name, the same target must not have two.
-	for _, es := range d.remove {
-		out.note(es.Namespace, c.remove(ctx, es))
+	for _, child := range d.remove {
+		out.note(child.GetNamespace(), c.remove(ctx, child))
 	}
-	want := newWanted(ces)
 	for _, p := range d.write {
 		if out.failed[p.namespace] != nil {
 			continue
 		}
-		err := c.write(ctx, ces, &want, p)
+		err := c.write(ctx, want, p)
 		switch {
 		case going(err):
 		case err != nil:
-			out.note(p.namespace, fault.OfWrite(err, "patch", called(want.name, p.namespace)))
+			out.note(p.namespace, fault.OfWrite(err, "patch", c.kinds.object(want.childName, p.namespace)))
 		default:
 			out.provisioned = append(out.provisioned, p.namespace)
 		}
 	}
 	for i := range w.namespaces {
-		out.note(w.namespaces[i].Name, c.releaseNamespace(ctx, &w.namespaces[i], ces.Name))
+		out.note(w.namespaces[i].Name, c.releaseNamespace(ctx, &w.namespaces[i], want.parent.GetName()))
 	}
 	slices.Sort(out.provisioned)
 	return out, out.raced
@@ -74,31 +74,44 @@ func (o *outcome) note(namespace string, err error) {
 }
 
 // observe reads the world, from caches. Nothing in it may be changed: it is what the caches hold.
-func (c *Controller) observe(ctx context.Context, ces *esv1.ClusterExternalSecret, chosen plan.Selection) (world, error) {
+func (c *Controller) observe(ctx context.Context, want *wanted, chosen plan.Selection) (world, error) {
 	var namespaces corev1.NamespaceList
 	if err := c.Client.List(ctx, &namespaces, client.UnsafeDisableDeepCopy); err != nil {
 		return world{}, err
 	}
-	var children esv1.ExternalSecretList
-	if err := c.Client.List(ctx, &children, client.MatchingFields{ownerIndex: ces.Name}, client.UnsafeDisableDeepCopy); err != nil {
+	children, owned := c.kinds.newChildren(), client.MatchingFields{c.kinds.ownerIndex(): want.parent.GetName()}
+	if err := c.Client.List(ctx, children, owned, client.UnsafeDisableDeepCopy); err != nil {
 		return world{}, err
 	}
-	found := make(map[types.NamespacedName]*esv1.ExternalSecret, len(children.Items))
-	for i := range children.Items {
-		found[client.ObjectKeyFromObject(&children.Items[i])] = &children.Items[i]
+	found := map[types.NamespacedName]client.Object{}
+	for _, child := range items(children) {
+		found[client.ObjectKeyFromObject(child)] = child
 	}
 	for i := range namespaces.Items {
-		at := types.NamespacedName{Namespace: namespaces.Items[i].Name, Name: ces.ChildName()}
+		at := types.NamespacedName{Namespace: namespaces.Items[i].Name, Name: want.childName}
 		if found[at] != nil || !eligible(chosen, &namespaces.Items[i]) {
 			continue
 		}
-		var es esv1.ExternalSecret
-		switch err := c.Client.Get(ctx, at, &es); {
+		child := c.kinds.newChild()
+		switch err := c.Client.Get(ctx, at, child); {
 		case err == nil:
-			found[at] = &es
+			found[at] = child
 		case !apierrors.IsNotFound(err):
 			return world{}, err
 		}
 	}
 	return world{namespaces: namespaces.Items, found: found}, nil
+}
+
+// items are the objects in a list, and no copies of them.
+func items(list client.ObjectList) []client.Object {
+	all := make([]client.Object, 0, meta.LenList(list))
+	// It fails for what is no list alone.
+	_ = meta.EachListItem(list, func(item runtime.Object) error {
+		if object, ok := item.(client.Object); ok {
+			all = append(all, object)
+		}
+		return nil
+	})
+	return all
 }

@@ -1,4 +1,4 @@
-package clusterexternalsecret
+package fanout
 
 import (
 	"strings"
@@ -23,7 +23,7 @@ func parent() *esv1.ClusterExternalSecret {
 		Spec: esv1.ClusterExternalSecretSpec{
 			ExternalSecretName: "child",
 			ExternalSecretSpec: esv1.ExternalSecretSpec{SecretStoreRef: esv1.SecretStoreRef{Name: "store"}},
-			ExternalSecretMetadata: esv1.ExternalSecretMetadata{
+			ExternalSecretMetadata: esv1.ChildMetadata{
 				Labels: map[string]string{"team": "red"}, Annotations: map[string]string{"note": "made"},
 			},
 			NamespaceSelectors: []metav1.LabelSelector{{MatchLabels: map[string]string{"colour": "red"}}},
@@ -73,6 +73,9 @@ func orphaned(es *esv1.ExternalSecret) { es.OwnerReferences = nil }
 
 func edited(es *esv1.ExternalSecret) { es.Spec.SecretStoreRef.Name = "another" }
 
+// held says that something is to be done before it goes.
+func held(es *esv1.ExternalSecret) { es.Finalizers = []string{"example.com/first"} }
+
 func dying[O client.Object](o O) O {
 	o.SetDeletionTimestamp(&metav1.Time{Time: time.Unix(1, 0)})
 	return o
@@ -93,8 +96,8 @@ func inWords(d decision) verdict {
 			v.Update = append(v.Update, p.namespace)
 		}
 	}
-	for _, es := range d.remove {
-		v.Remove = append(v.Remove, es.Namespace+"/"+es.Name)
+	for _, child := range d.remove {
+		v.Remove = append(v.Remove, child.GetNamespace()+"/"+child.GetName())
 	}
 	for namespace, err := range d.failed {
 		v.Failed[namespace] = fault.Message(err)
@@ -108,7 +111,7 @@ func TestDecide(t *testing.T) {
 	tests := []struct {
 		reason     string
 		namespaces []corev1.Namespace
-		found      []*esv1.ExternalSecret
+		found      []client.Object
 		want       verdict
 	}{
 		{reason: "without namespaces there is nothing to do, and a name that leads nowhere is said", want: verdict{Missing: []string{"named"}}},
@@ -120,49 +123,81 @@ func TestDecide(t *testing.T) {
 		{
 			reason:     "what is as it should be is kept",
 			namespaces: []corev1.Namespace{namespaceOf("a", "red"), namespaceOf("named", "blue")},
-			found:      []*esv1.ExternalSecret{child("a"), child("named")},
+			found:      []client.Object{child("a"), child("named")},
 			want:       verdict{Keep: []string{"a", "named"}},
 		},
 		{
 			reason:     "what is not is written",
 			namespaces: []corev1.Namespace{namespaceOf("a", "red"), namespaceOf("named", "")},
-			found:      []*esv1.ExternalSecret{child("a", edited), child("named")},
+			found:      []client.Object{child("a", edited), child("named")},
 			want:       verdict{Update: []string{"a"}, Keep: []string{"named"}},
 		},
 		{
 			reason:     "a namespace that is not selected any more loses it",
 			namespaces: []corev1.Namespace{namespaceOf("a", "blue"), namespaceOf("named", "")},
-			found:      []*esv1.ExternalSecret{child("a"), child("named")},
+			found:      []client.Object{child("a"), child("named")},
 			want:       verdict{Remove: []string{"a/child"}, Keep: []string{"named"}},
 		},
 		{
 			reason:     "one under a former name is replaced",
 			namespaces: []corev1.Namespace{namespaceOf("a", "red"), namespaceOf("named", "")},
-			found:      []*esv1.ExternalSecret{child("a", named("former")), child("named", named("former"))},
+			found:      []client.Object{child("a", named("former")), child("named", named("former"))},
 			want:       verdict{Create: []string{"a", "named"}, Remove: []string{"a/former", "named/former"}},
+		},
+		{
+			reason:     "one under a former name that has something to do before it goes is waited for, in its own namespace",
+			namespaces: []corev1.Namespace{namespaceOf("a", "red"), namespaceOf("named", "")},
+			found:      []client.Object{child("a", named("former"), held), child("named", named("former"))},
+			want: verdict{
+				Create: []string{"named"}, Remove: []string{"a/former", "named/former"},
+				Failed: map[string]string{"a": `external secret "former" is being deleted: "child" is made when it is gone`},
+			},
+		},
+		{
+			reason:     "and so while it is at it; of several one is named, always the same",
+			namespaces: []corev1.Namespace{namespaceOf("a", "red"), namespaceOf("named", "")},
+			found: []client.Object{
+				dying(child("a", named("former-2"), held)), dying(child("a", named("former-1"), held)), dying(child("a", named("former-3"), held)),
+				child("named"),
+			},
+			want: verdict{
+				Keep: []string{"named"}, Failed: map[string]string{"a": `external secret "former-1" is being deleted: "child" is made when it is gone`},
+			},
+		},
+		{
+			reason:     "where it is under the new name already, nothing waits",
+			namespaces: []corev1.Namespace{namespaceOf("a", "red"), namespaceOf("named", "")},
+			found:      []client.Object{child("a", named("former"), held), child("a", edited), child("named")},
+			want:       verdict{Update: []string{"a"}, Keep: []string{"named"}, Remove: []string{"a/former"}},
+		},
+		{
+			reason:     "nor where it is not wanted any more",
+			namespaces: []corev1.Namespace{namespaceOf("a", "blue"), namespaceOf("named", "")},
+			found:      []client.Object{child("a", held), child("named")},
+			want:       verdict{Remove: []string{"a/child"}, Keep: []string{"named"}},
 		},
 		{
 			reason:     "a namespace that is being deleted is left alone, with what is in it",
 			namespaces: []corev1.Namespace{deleted, namespaceOf("named", "")},
-			found:      []*esv1.ExternalSecret{child("a"), child("a", named("former")), child("named")},
+			found:      []client.Object{child("a"), child("a", named("former")), child("named")},
 			want:       verdict{Keep: []string{"named"}},
 		},
 		{
 			reason:     "what is in a namespace that is not known is not removed",
 			namespaces: []corev1.Namespace{namespaceOf("named", "")},
-			found:      []*esv1.ExternalSecret{child("unknown"), child("named")},
+			found:      []client.Object{child("unknown"), child("named")},
 			want:       verdict{Keep: []string{"named"}},
 		},
 		{
 			reason:     "what is being deleted is not deleted again",
 			namespaces: []corev1.Namespace{namespaceOf("a", "blue"), namespaceOf("named", "")},
-			found:      []*esv1.ExternalSecret{dying(child("a")), child("named")},
+			found:      []client.Object{dying(child("a")), child("named")},
 			want:       verdict{Keep: []string{"named"}},
 		},
 		{
 			reason:     "a former owner's is left to the garbage collector where it is not wanted",
 			namespaces: []corev1.Namespace{namespaceOf("a", "blue"), namespaceOf("named", "")},
-			found:      []*esv1.ExternalSecret{child("a", controlledBy("ClusterExternalSecret", "parent", "0")), child("named")},
+			found:      []client.Object{child("a", controlledBy("ClusterExternalSecret", "parent", "0")), child("named")},
 			want:       verdict{Keep: []string{"named"}},
 		},
 	}
@@ -175,17 +210,18 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func decideOn(t *testing.T, namespaces []corev1.Namespace, found []*esv1.ExternalSecret) decision {
+func decideOn(t *testing.T, namespaces []corev1.Namespace, found []client.Object) decision {
 	t.Helper()
-	w := world{namespaces: namespaces, found: map[types.NamespacedName]*esv1.ExternalSecret{}}
-	for _, es := range found {
-		w.found[client.ObjectKeyFromObject(es)] = es
+	w := world{namespaces: namespaces, found: map[types.NamespacedName]client.Object{}}
+	for _, child := range found {
+		w.found[client.ObjectKeyFromObject(child)] = child
 	}
-	chosen, err := selection(parent())
+	want := externalSecrets().wanted(parent())
+	chosen, err := want.selection()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return decide(parent(), chosen, w)
+	return decide(&want, chosen, w)
 }
 
 func TestDecideLeavesWhatIsNotItsOwn(t *testing.T) {
@@ -214,7 +250,7 @@ func TestDecideLeavesWhatIsNotItsOwn(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
-			d := decideOn(t, []corev1.Namespace{namespaceOf("a", "red"), namespaceOf("b", "red")}, []*esv1.ExternalSecret{tt.found})
+			d := decideOn(t, []corev1.Namespace{namespaceOf("a", "red"), namespaceOf("b", "red")}, []client.Object{tt.found})
 			if got := inWords(d); len(got.Update)+len(got.Remove)+len(got.Keep) > 0 || !cmp.Equal(got.Create, []string{"b"}) {
 				t.Errorf("%+v, want nothing to be done but in the other namespace", got)
 			}
@@ -247,7 +283,7 @@ func TestOwners(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.reason, func(t *testing.T) {
-			if diff := cmp.Diff(tt.want, owners(tt.es)); diff != "" {
+			if diff := cmp.Diff(tt.want, externalSecrets().owners(tt.es)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})

@@ -1,4 +1,4 @@
-package clusterexternalsecret_test
+package fanout_test
 
 import (
 	. "github.com/onsi/ginkgo/v2"
@@ -9,6 +9,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/controllers/fanout"
 	"github.com/sluice-operator/sluice/test/env/lab"
 	"github.com/sluice-operator/sluice/test/gen"
 )
@@ -28,7 +29,7 @@ var _ = Describe("A ClusterExternalSecret that comes from the reference implemen
 		a    string
 	)
 	BeforeEach(func() {
-		w = newWorld()
+		w = newWorld(fanout.NewExternalSecrets)
 		a = w.namespace("a", mark+w.Namespace, mark+w.Namespace+"-other", others)
 		made = gen.NewClusterExternalSecret(w.Namespace, gen.NewExternalSecret("").Store("store").Data("password", "db", "")).
 			Labelled("group", w.Namespace).Label("team", "red")

@@ -1,24 +1,27 @@
-package clusterexternalsecret_test
+package fanout_test
 
 import (
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
-	"github.com/sluice-operator/sluice/controllers/clusterexternalsecret"
+	"github.com/sluice-operator/sluice/controllers/fanout"
+	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/test/env/lab"
 )
 
 var admin client.Client
 
-func TestClusterExternalSecret(t *testing.T) {
+func TestFanout(t *testing.T) {
 	RegisterFailHandler(Fail)
-	RunSpecs(t, "clusterexternalsecret")
+	RunSpecs(t, "fanout")
 }
 
 var _ = BeforeSuite(func(ctx SpecContext) { admin = lab.Start(ctx) })
@@ -27,17 +30,20 @@ var _ = BeforeSuite(func(ctx SpecContext) { admin = lab.Start(ctx) })
 type world struct {
 	*lab.Lab
 
-	controller *clusterexternalsecret.Controller
+	controller *fanout.Controller
+	registry   *prometheus.Registry
 }
 
-func newWorld() *world {
+// newWorld returns a world with the controller of ClusterExternalSecrets or ClusterPushSecrets.
+func newWorld(newController func(fanout.Config) *fanout.Controller) *world {
 	GinkgoHelper()
 	l := lab.New(admin)
-	l.Index(clusterexternalsecret.OwnerIndex, clusterexternalsecret.Owners)
-	d := l.Deps()
-	return &world{Lab: l, controller: clusterexternalsecret.New(clusterexternalsecret.Config{
-		Client: d.Client, Metrics: d.Metrics, Events: d.Recorder(""), Clock: d.Clock,
-	})}
+	d, registry := l.Deps(), prometheus.NewRegistry()
+	measured, err := metrics.New(registry)
+	Expect(err).NotTo(HaveOccurred())
+	c := newController(fanout.Config{Client: d.Client, Metrics: measured, Events: d.Recorder(""), Clock: d.Clock})
+	l.Index(c.Index())
+	return &world{Lab: l, controller: c, registry: registry}
 }
 
 // namespace makes a namespace of the group, whose name ends as given, and returns its name.
@@ -68,4 +74,12 @@ func (w *world) child(namespace, name string) *esv1.ExternalSecret {
 // at names an ExternalSecret.
 func at(namespace, name string) *esv1.ExternalSecret {
 	return &esv1.ExternalSecret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+}
+
+// measured returns how many values the metrics have that begin with the kind of the parent.
+func (w *world) measured(kind string) int {
+	GinkgoHelper()
+	n, err := testutil.GatherAndCount(w.registry, kind+"_status_condition", kind+"_reconcile_duration")
+	Expect(err).NotTo(HaveOccurred())
+	return n
 }

@@ -1,4 +1,4 @@
-package clusterexternalsecret
+package fanout
 
 import (
 	"context"
@@ -10,10 +10,10 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
-	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
 )
 
@@ -25,44 +25,43 @@ const (
 )
 
 // report says in status, events and metrics how a sync went, and when to come again.
-func (c *Controller) report(
-	ctx context.Context, before, ces *esv1.ClusterExternalSecret, out outcome, err error,
-) (ctrl.Result, error) {
+func (c *Controller) report(ctx context.Context, before client.Object, want *wanted, out outcome, err error) (ctrl.Result, error) {
 	if err != nil && !fault.Is(err, fault.Invalid) {
 		// What the caches did not give, or changed at the same moment, is tried again before anybody is told.
 		return ctrl.Result{}, err
 	}
-	state, kind, reason, message := metav1.ConditionTrue, corev1.EventTypeNormal, esv1.ReasonProvisioned, success(ces, out)
+	state, kind, reason, message := metav1.ConditionTrue, corev1.EventTypeNormal, esv1.ReasonProvisioned, want.success(out)
 	switch {
 	case err != nil:
 		state, kind, reason, message = metav1.ConditionFalse, corev1.EventTypeWarning, esv1.ReasonInvalidSelector, fault.Message(err)
 	case len(out.failed) > 0:
 		state, kind, reason, message = metav1.ConditionFalse, corev1.EventTypeWarning, esv1.ReasonNamespacesFailed, out.failed.message()
 	}
+	parent, status := want.parent, c.kinds.statusOf(want.parent)
 	if err == nil {
-		ces.Status.ExternalSecretName = ces.ChildName()
-		ces.Status.ProvisionedNamespaces = out.provisioned
-		ces.Status.FailedNamespaces = out.failed.list()
+		*status.childName = want.childName
+		*status.provisioned = out.provisioned
+		*status.failed = out.failed.list()
 		err = out.failed.pressing()
 	}
-	ces.Status.ObservedGeneration = ces.Generation
-	if report.Ready(&ces.Status.Conditions, c.Clock.Now(), ces.Generation, state, reason, message) {
-		c.Events.Eventf(ces, nil, kind, reason, "Provision", "%s", message)
+	*status.observedGeneration = parent.GetGeneration()
+	if report.Ready(status.conditions, c.Clock.Now(), parent.GetGeneration(), state, reason, message) {
+		c.Events.Eventf(parent, nil, kind, reason, "Provision", "%s", message)
 	}
-	report.Stalled(&ces.Status.Conditions, err, false)
-	c.Metrics.Condition(metrics.ClusterExternalSecret, "", ces.Name, esv1.ConditionReady, state)
-	if statusErr := report.Status(ctx, c.Client, before, ces); statusErr != nil {
+	report.Stalled(status.conditions, err, false)
+	c.Metrics.Condition(c.kinds.metric, "", parent.GetName(), esv1.ConditionReady, state)
+	if statusErr := report.Status(ctx, c.Client, before, parent); statusErr != nil {
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
 	}
 	if err != nil {
-		return report.Retry(ctx, err, false, ces.Spec.RefreshTimeOrDefault(), report.Failing(ces.Status.Conditions, c.Clock.Now()))
+		return report.Retry(ctx, err, false, want.refreshTime, report.Failing(*status.conditions, c.Clock.Now()))
 	}
-	return report.Later(ces.Spec.RefreshTimeOrDefault()), nil
+	return report.Later(want.refreshTime), nil
 }
 
 // success says what there is.
-func success(ces *esv1.ClusterExternalSecret, out outcome) string {
-	text := fmt.Sprintf("external secret %q is in every selected namespace", ces.ChildName())
+func (w *wanted) success(out outcome) string {
+	text := fmt.Sprintf("%s %q is in every selected namespace", w.kinds.called, w.childName)
 	if len(out.provisioned) == 0 {
 		text = "no namespace is selected"
 	}
@@ -94,13 +93,13 @@ func some(all []string, separator string) string {
 }
 
 // list returns the failures as a status shows them.
-func (f failures) list() []esv1.ClusterExternalSecretNamespaceFailure {
-	var all []esv1.ClusterExternalSecretNamespaceFailure
+func (f failures) list() []esv1.NamespaceFailure {
+	var all []esv1.NamespaceFailure
 	for _, namespace := range slices.Sorted(maps.Keys(f)) {
 		if len(all) == maxFailures {
 			break
 		}
-		all = append(all, esv1.ClusterExternalSecretNamespaceFailure{Namespace: namespace, Reason: fault.Message(f[namespace])})
+		all = append(all, esv1.NamespaceFailure{Namespace: namespace, Reason: fault.Message(f[namespace])})
 	}
 	return all
 }
