@@ -276,20 +276,40 @@ func chooses(ref *esv1alpha1.PushSecretStoreRef, store selected) (bool, error) {
 // survey looks at every place. A store in which one cannot be read is not used in this round.
 func survey(ctx context.Context, targets []*target) {
 	for _, t := range targets {
+		secrets := map[string]lookup{} // each remote secret is read once, so that what comes from it is of one version
 		for i := range t.places {
+			p := &t.places[i]
 			if t.err != nil {
 				break
 			}
-			p := &t.places[i]
-			ref := p.Data.Match.RemoteRef
-			value, err := t.session.Read(ctx, ref.RemoteKey, ref.Property, p.Options())
-			p.surveyed = err == nil || fault.Is(err, fault.NotFound)
-			switch {
-			case err == nil:
-				p.exists, p.value, p.kept = true, value, value
-			case !fault.Is(err, fault.NotFound):
-				t.err = fault.In(err, "could not read remote ref %s", p.ID())
+			found, known := secrets[p.at]
+			if !known {
+				found.secret, found.err = t.session.Read(ctx, p.Data.Match.RemoteRef.RemoteKey, p.Options())
+				secrets[p.at] = found
 			}
+			t.err = fault.In(p.see(t.session, found), "could not read remote ref %s", p.ID())
 		}
 	}
+}
+
+// lookup is what came of reading a remote secret.
+type lookup struct {
+	secret providers.Secret
+	err    error
+}
+
+// see notes what a place holds. What is certainly not there is no error.
+func (p *place) see(session *stores.Session, found lookup) error {
+	ref := p.Data.Match.RemoteRef
+	value, err := found.secret.Value, found.err
+	if err == nil {
+		value, err = session.Exact(found.secret, ref.RemoteKey, ref.Property)
+	}
+	if p.surveyed = err == nil || fault.Is(err, fault.NotFound); !p.surveyed {
+		return err
+	}
+	if p.exists = err == nil; p.exists {
+		p.value, p.kept = value, value
+	}
+	return nil
 }

@@ -91,13 +91,14 @@ func (s *Session) Locate(ctx context.Context, key string, options json.RawMessag
 	return place, err
 }
 
-// Read returns what a Push of the same key, property and options would change: the value of one field, or all of the
-// secret when property is empty. It is read anew each time. Property is a name here and never a path.
-func (s *Session) Read(ctx context.Context, key, property string, options json.RawMessage) ([]byte, error) {
-	secret, err := s.fetch(ctx, providers.Ref{Key: key}, options)
-	if err != nil {
-		return nil, err
-	}
+// Read returns the secret that a Push of the same key and options would change. It is read anew each time.
+func (s *Session) Read(ctx context.Context, key string, options json.RawMessage) (providers.Secret, error) {
+	return s.fetch(ctx, providers.Ref{Key: key}, options)
+}
+
+// Exact returns what a push to a property of a secret that Read has returned would change: the value of one field, or all of it
+// when property is empty. Property is a name here and never a path.
+func (s *Session) Exact(secret providers.Secret, key, property string) ([]byte, error) {
 	value, err := exact(secret, key, property)
 	return value, s.in(err)
 }

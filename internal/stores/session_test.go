@@ -91,7 +91,7 @@ func TestUnsupported(t *testing.T) {
 	if _, err := session.Check(t.Context()); err != nil {
 		t.Errorf("a provider without a check is checked by opening it: %v", err)
 	}
-	if _, err := session.Read(t.Context(), "text", "", json.RawMessage(`{}`)); err != nil {
+	if _, err := session.Read(t.Context(), "text", json.RawMessage(`{}`)); err != nil {
 		t.Errorf("options do not matter to a store that puts nothing elsewhere: %v", err)
 	}
 }
