@@ -1,6 +1,7 @@
 package operator_test
 
 import (
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -78,6 +79,34 @@ var _ = Describe("A running operator keeps what it pushed to stores of Kubernete
 		Eventually(first.secret(ctx, "db")).WithTimeout(5 * time.Second).Should(holds("first"))
 		write(ctx, here, "source", "second")
 		Eventually(first.secret(ctx, "db")).WithTimeout(time.Second).Should(holds("second"))
+	})
+
+	It("with one value when many generate it at once", func(ctx SpecContext) {
+		watch, err := admin.Watch(ctx, &corev1.SecretList{}, client.InNamespace(first.name))
+		Expect(err).NotTo(HaveOccurred())
+		here.create(ctx, gen.Password("maker"))
+		var all []*esv1alpha1.PushSecret
+		for i := range 8 {
+			ps := push("a").Generate(genv1alpha1.KindPassword, "maker").PushSecret
+			ps.Name = fmt.Sprintf("push-%d", i)
+			all = append(all, ps)
+			here.create(ctx, ps)
+		}
+		for _, ps := range all {
+			Eventually(ready(ctx, ps)).WithTimeout(10 * time.Second).Should(beTrue())
+		}
+		// What was written before the marker has been seen when the marker is.
+		first.create(ctx, gen.Secret("marker", nil))
+		values := map[string]bool{}
+		for event := range watch.ResultChan() {
+			s, ok := event.Object.(*corev1.Secret)
+			if !ok || s.Name == "marker" {
+				break
+			}
+			values[string(s.Data["password"])] = true
+		}
+		watch.Stop()
+		Expect(values).To(HaveLen(1))
 	})
 
 	It("without a fight with another PushSecret, which is told of the first", func(ctx SpecContext) {
