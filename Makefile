@@ -1,4 +1,4 @@
-# Everything a developer or a pipeline runs. `make` alone lists the targets. Needed: git, make, bash and Go, and openssl for the tests.
+# Everything a developer or a pipeline runs. `make` alone lists the targets. Needed: git, make, bash and Go, and openssl and PostgreSQL for the tests.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -72,7 +72,7 @@ test-fast: ## Run the tests that need no control plane; for running on save.
 	@go test $$(go list ./... | grep -Ev '$(SLOW_PACKAGES)')
 
 .PHONY: test
-test: assets bin/sluice bin/helm ## Run all tests; builds what they need first.
+test: assets bin/sluice bin/helm bin/postgres ## Run all tests; builds what they need first.
 	go test -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: fuzz
@@ -141,6 +141,9 @@ bin/controlplane/controlplane: $(wildcard test/controlplane/*)
 bin/helm: $(wildcard test/gitops/go.*) ## Build the real Helm, for the tests that render charts.
 	@hack/go-build $@ test/gitops helm.sh/helm/v4/cmd/helm -ldflags '-s -w'
 	@touch $@
+
+bin/postgres: ## Link the PostgreSQL of this machine, for the tests. Where there is none, root on Debian installs it.
+	@hack/postgres $@
 
 ##@ Cluster (the one that kubectl points at)
 

@@ -29,7 +29,7 @@ func pages(t *testing.T) []string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, folder := range []string{"docs", "config"} {
+	for _, folder := range []string{"docs", "config", "examples"} {
 		err := filepath.WalkDir(filepath.Join(root, folder), func(path string, _ fs.DirEntry, err error) error {
 			if filepath.Ext(path) == ".md" {
 				all = append(all, path)

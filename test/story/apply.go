@@ -20,7 +20,16 @@ func (w *World) Objects(path string) ([]*unstructured.Unstructured, error) {
 		return nil, fmt.Errorf("read a manifest: %w", err)
 	}
 	defer func() { _ = file.Close() }() // it was only read
-	documents := yaml.NewYAMLOrJSONDecoder(bufio.NewReader(file), 4096)
+	all, err := Parse(file)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return all, nil
+}
+
+// Parse reads the objects of a manifest.
+func Parse(manifest io.Reader) ([]*unstructured.Unstructured, error) {
+	documents := yaml.NewYAMLOrJSONDecoder(bufio.NewReader(manifest), 4096)
 	var all []*unstructured.Unstructured
 	for {
 		object := &unstructured.Unstructured{}
@@ -29,7 +38,7 @@ func (w *World) Objects(path string) ([]*unstructured.Unstructured, error) {
 		case errors.Is(err, io.EOF):
 			return all, nil
 		case err != nil:
-			return nil, fmt.Errorf("read %s: %w", path, err)
+			return nil, fmt.Errorf("parse a manifest: %w", err)
 		case len(object.Object) > 0:
 			all = append(all, object)
 		}
