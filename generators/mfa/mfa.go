@@ -63,7 +63,7 @@ func generate(ctx context.Context, spec *genv1alpha1.MFASpec, env generators.Env
 		return generators.Result{}, err
 	}
 	code, err := totp.GenerateCodeCustom(seed, at, totp.ValidateOpts{
-		Period: uint(period), Digits: otp.Digits(length), Algorithm: algorithm, //nolint:gosec // period was checked to be positive
+		Period: uint(period), Digits: otp.Digits(length), Algorithm: algorithm,
 	})
 	if err != nil {
 		return generators.Result{}, fault.Wrap(fault.Invalid, err, "spec.secret: the value under key %q is not Base32", spec.Secret.Key)

@@ -23,7 +23,7 @@ func (c *client) answer(request *http.Request, from endpoint) ([]byte, error) {
 	if c.ntlm {
 		request.SetBasicAuth(c.user, c.password)
 	}
-	response, err := c.http.Do(request) //nolint:gosec // to call what the spec names is what this generator is for
+	response, err := c.http.Do(request)
 	if err != nil {
 		if errors.Is(err, errRedirect) {
 			return nil, fault.Wrap(fault.Invalid, err, "%s redirects elsewhere, which is not followed: write where it leads into spec.url", from)
@@ -66,7 +66,7 @@ func refusal(response *http.Response, from endpoint, now time.Time) error {
 // retryAfter returns the wait that a header asks for, in seconds or as a time; zero when it asks for none.
 func retryAfter(header string, now time.Time) time.Duration {
 	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second //nolint:gosec // 31 bits
+		return time.Duration(seconds) * time.Second
 	}
 	at, err := http.ParseTime(header)
 	if err != nil {

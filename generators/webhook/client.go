@@ -76,7 +76,7 @@ func (c *client) signIn(ctx context.Context, auth *genv1alpha1.WebhookAuth, reso
 	if err != nil {
 		return fault.In(err, "spec.auth.ntlm.passwordSecret")
 	}
-	c.user, c.password, c.ntlm = string(user), string(password), true
+	c.user, c.password, c.ntlm = user, password, true
 	return nil
 }
 
@@ -115,7 +115,7 @@ type negotiator struct{ ntlmssp.Negotiator }
 
 // CloseIdleConnections is how http.Client closes them.
 func (n negotiator) CloseIdleConnections() {
-	if closer, ok := n.Negotiator.RoundTripper.(interface{ CloseIdleConnections() }); ok {
+	if closer, ok := n.RoundTripper.(interface{ CloseIdleConnections() }); ok {
 		closer.CloseIdleConnections()
 	}
 }

@@ -88,6 +88,6 @@ func text(value any) []byte {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	_ = encoder.Encode(value) // it was decoded, so it can be encoded
+	_ = encoder.Encode(value) //nolint:errchkjson // it was decoded, so it can be encoded
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }

@@ -116,11 +116,11 @@ func TestContract(t *testing.T) {
 		}
 	}()
 	address, authority := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.Header.Get("X-Token") != apiToken {
+		if r.Header.Get("X-Token") != apiToken || r.URL.Query().Get("user") != userName {
 			w.WriteHeader(http.StatusForbidden)
 			return
 		}
-		_, _ = fmt.Fprintf(w, `{"data":{"token":%q,"user":%q}}`, <-tokens, r.URL.Query().Get("user"))
+		_, _ = fmt.Fprintf(w, `{"data":{"token":%q,"region":"north"}}`, <-tokens)
 	})
 	s := with(calling(address+"/?user={{ .login.user }}"), func(s *spec) {
 		s.Headers = map[string]string{"X-Token": "{{ .login.token }}"}
@@ -131,9 +131,9 @@ func TestContract(t *testing.T) {
 		Object:    object(s),
 		Cluster:   genv1alpha1.GeneratorSpec{WebhookSpec: &s},
 		Env:       environment(authority),
-		Keys:      []string{"token", "user"},
+		Keys:      []string{"token", "region"},
 		Fresh:     []string{"token"},
-		Fixed:     []string{"user"},
+		Fixed:     []string{"region"},
 		Secrets:   []string{userName, apiToken, "do-not-quote"},
 		Refused:   refusals(s),
 	})
