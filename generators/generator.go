@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/utils/clock"
 
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
 	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -42,6 +43,12 @@ type Env struct {
 type Resolver interface {
 	// SecretKey returns the value of one key of a Secret.
 	SecretKey(ctx context.Context, ref metametav1.SecretKeySelector) ([]byte, error)
+	// LabelledSecret returns all values of a Secret that has the given label, with the given value: whoever made the Secret has
+	// agreed to this use of it. The key of ref does not matter.
+	LabelledSecret(ctx context.Context, ref metametav1.SecretKeySelector, label, value string) (map[string][]byte, error)
+	// CABundle returns the PEM of a certificate authority: bundle, which may be Base64 of the PEM, or else what
+	// provider names; nil when both are empty.
+	CABundle(ctx context.Context, bundle []byte, provider *esv1.CAProvider) ([]byte, error)
 }
 
 // Result is what one run yields.

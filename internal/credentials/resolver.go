@@ -64,12 +64,40 @@ func (r *Resolver) ServiceAccountToken(ctx context.Context, ref metametav1.Servi
 	return providers.Token{Value: request.Status.Token, ExpiresAt: request.Status.ExpirationTimestamp.Time}, nil
 }
 
+// LabelledSecret returns all values of a Secret that has the given label, with the given value.
+func (r *Resolver) LabelledSecret(ctx context.Context, ref metametav1.SecretKeySelector, label, value string) (map[string][]byte, error) {
+	if ref.Name == "" {
+		return nil, fault.New(fault.Invalid, "a reference to a secret needs a name")
+	}
+	namespace, err := r.referrer.namespace(ref.Namespace, fmt.Sprintf("secret %q", ref.Name))
+	if err != nil {
+		return nil, err
+	}
+	secret, err := r.secret(ctx, namespace, ref.Name)
+	if err != nil {
+		return nil, err
+	}
+	if secret.Labels[label] != value {
+		return nil, fault.New(fault.Denied, "secret %q may not be used by a %s: it lacks the label %s: %s",
+			namespace+"/"+ref.Name, r.referrer.Kind, label, value)
+	}
+	return secret.Data, nil
+}
+
 func (r *Resolver) secretKey(ctx context.Context, namespace, name, key string) ([]byte, error) {
+	secret, err := r.secret(ctx, namespace, name)
+	if err != nil {
+		return nil, err
+	}
+	return valueOf(secret.Data, "secret", namespace, name, key)
+}
+
+func (r *Resolver) secret(ctx context.Context, namespace, name string) (*corev1.Secret, error) {
 	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	if err := r.service.reader.Get(ctx, client.ObjectKeyFromObject(secret), secret); err != nil {
 		return nil, apiFault(err, access{"get", "secrets", "secret", secret})
 	}
-	return valueOf(secret.Data, "secret", namespace, name, key)
+	return secret, nil
 }
 
 func (r *Resolver) configMapKey(ctx context.Context, namespace, name, key string) ([]byte, error) {

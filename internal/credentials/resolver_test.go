@@ -330,6 +330,16 @@ func TestCABundle(t *testing.T) {
 			message:  "caProvider.namespace must be empty",
 		},
 		{
+			reason: "a generator may name its own", referrer: credentials.Referrer{Kind: "Webhook", Namespace: "a", Consumer: "a"},
+			provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "ca.crt", Namespace: new("a")},
+			want:     pem,
+		},
+		{
+			reason: "and no other", referrer: credentials.Referrer{Kind: "Webhook", Namespace: "a", Consumer: "a"},
+			provider: &esv1.CAProvider{Type: "ConfigMap", Name: "ca", Key: "ca.crt", Namespace: new("b")},
+			message:  `a Webhook may only refer to namespace "a"`,
+		},
+		{
 			reason:   "the key of a bad value is named",
 			referrer: store,
 			provider: &esv1.CAProvider{Type: "Secret", Name: "creds", Key: "bad"},

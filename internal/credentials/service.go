@@ -60,14 +60,14 @@ func (r Referrer) namespace(selected *string, object string) (string, error) {
 	return home, nil
 }
 
-// caNamespace is namespace for the reference to a certificate authority, whose rules are stricter: in a
-// ClusterSecretStore the namespace is required, everywhere else it must be empty.
+// caNamespace is namespace for the reference to a certificate authority, whose rules are stricter in stores: in a
+// ClusterSecretStore the namespace is required, in a SecretStore it must be empty.
 func (r Referrer) caNamespace(selected *string, object string) (string, error) {
-	cluster, given := r.Kind == esv1.KindClusterSecretStore, ptr.Deref(selected, "") != ""
+	given := ptr.Deref(selected, "") != ""
 	switch {
-	case cluster && !given:
+	case r.Kind == esv1.KindClusterSecretStore && !given:
 		return "", fault.New(fault.Invalid, "%s: caProvider.namespace must be set in a %s", object, r.Kind)
-	case !cluster && given:
+	case r.Kind == esv1.KindSecretStore && given:
 		return "", fault.New(fault.Invalid, "%s: caProvider.namespace must be empty in a %s", object, r.Kind)
 	}
 	return r.namespace(selected, object)

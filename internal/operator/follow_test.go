@@ -119,9 +119,13 @@ var _ = Describe("A running operator follows a store of Kubernetes", Ordered, fu
 			return gen.NewExternalSecret(name).Store("store").Data("password", key, "password").ExternalSecret
 		}
 		there.create(ctx, gen.Secret("db", map[string]string{"password": "first"}), gen.Secret("other", map[string]string{"password": "0"}))
-		here.create(ctx, reads("app", "db"), reads("witness", "other"))
+		app, witness := reads("app", "db"), reads("witness", "other")
+		here.create(ctx, app, witness)
 		Eventually(here.secret(ctx, "app")).Should(Equal(map[string]string{"password": "first"}))
 		Eventually(here.secret(ctx, "witness")).Should(Equal(map[string]string{"password": "0"}))
+		// What is due is known by the status, which is written after the target.
+		Eventually(ready(ctx, app)).Should(beTrue())
+		Eventually(ready(ctx, witness)).Should(beTrue())
 		operator.stop()
 		remote(ctx, "second")
 		begin(cluster.Config, settings)

@@ -76,6 +76,9 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 	if err := wakeup.IndexStores(ctx, mgr.GetFieldIndexer()); err != nil {
 		return nil, fmt.Errorf("index the stores: %w", err)
 	}
+	if err := wakeup.IndexGenerators(ctx, mgr.GetFieldIndexer(), deps.Generators.Generators); err != nil {
+		return nil, fmt.Errorf("index the generators: %w", err)
+	}
 	for _, c := range controllers.All(deps) {
 		if err := c.Register(ctx, mgr); err != nil {
 			return nil, fmt.Errorf("register controller %s: %w", c.Name(), err)

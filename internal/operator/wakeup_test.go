@@ -11,6 +11,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
+	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 	"github.com/sluice-operator/sluice/test/gen"
 )
 
@@ -86,6 +87,23 @@ var _ = Describe("A running operator", Ordered, func() {
 			})
 			Eventually(ready(ctx, es)).Should(beTrue())
 		})
+
+		DescribeTable("when the Secret that its generator needs is mended", func(ctx SpecContext, kind string) {
+			spec := genv1alpha1.MFASpec{Secret: metametav1.SecretKeySelector{Name: "seed", Key: "seed"}}
+			shared := &genv1alpha1.ClusterGenerator{
+				ObjectMeta: metav1.ObjectMeta{Name: here.name},
+				Spec:       genv1alpha1.ClusterGeneratorSpec{Kind: genv1alpha1.KindMFA, Generator: genv1alpha1.GeneratorSpec{MFASpec: &spec}},
+			}
+			seed := gen.Secret("seed", map[string]string{"seed": "not Base32!"})
+			es := gen.NewExternalSecret("app").Generate(kind, here.name).ExternalSecret
+			here.create(ctx, shared, &genv1alpha1.MFA{ObjectMeta: metav1.ObjectMeta{Name: here.name}, Spec: spec}, seed, es)
+			Eventually(ready(ctx, es)).Should(beFalse(`spec.secret: the value under key "seed" is not Base32`))
+			edit(ctx, seed, func(s *corev1.Secret) { s.Data = map[string][]byte{"seed": []byte("JBSWY3DPEHPK3PXP")} })
+			Eventually(ready(ctx, es)).Should(beTrue())
+		},
+			Entry("for a generator of the namespace", genv1alpha1.KindMFA),
+			Entry("for a ClusterGenerator", genv1alpha1.KindClusterGenerator),
+		)
 
 		It("when the ConfigMap of its template appears and changes", func(ctx SpecContext) {
 			es := gen.NewExternalSecret("app").Store("store").Data("password", "db", "").TemplateFrom("texts", "url").ExternalSecret

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sluice-operator/sluice/apis"
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 )
 
@@ -84,7 +85,9 @@ func cluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) cl
 			}
 			return keys
 		}).
-		WithIndex(&esv1.ClusterSecretStore{}, wakeup.Index, wakeup.StoreReferences).Build()
+		WithIndex(&esv1.ClusterSecretStore{}, wakeup.Index, wakeup.StoreReferences).
+		WithIndex(&genv1alpha1.ClusterGenerator{}, wakeup.Index, wakeup.GeneratorReferences).
+		WithIndex(&genv1alpha1.MFA{}, wakeup.Index, wakeup.GeneratorReferences).Build()
 }
 
 // referrer is an ExternalSecret that refers to what has the given keys.

@@ -26,7 +26,7 @@ func OwnChanges() builder.ForOption {
 
 // Sources are what changes are noticed in.
 type Sources struct {
-	// Reader finds the objects to wake, and the stores that they use. All of them must be indexed by Index in it.
+	// Reader finds the objects to wake, and the stores and generators that they use. All of them must be indexed by Index in it.
 	Reader client.Reader
 	// Notices is a cache of the metadata of Secrets and ConfigMaps, of which nothing else is watched.
 	Notices cache.Cache
@@ -38,7 +38,7 @@ type Sources struct {
 
 // Watch wakes the objects of list's kind when a store, a generator, a Secret or a ConfigMap that they refer to appears,
 // changes or goes. A Secret that a ClusterSecretStore takes its credentials from in the namespace of its users is one of
-// these, and so are the labels of the namespace, which decide whether a store may be used.
+// these, and so are what a generator refers to, and the labels of the namespace, which decide whether a store may be used.
 func Watch(b *builder.Builder, list client.ObjectList, from Sources) *builder.Builder {
 	reader := from.Reader
 	b = b.Watches(&esv1.SecretStore{}, Handler(reader, esv1.KindSecretStore, list)).
@@ -51,6 +51,10 @@ func Watch(b *builder.Builder, list client.ObjectList, from Sources) *builder.Bu
 		b = b.Watches(&corev1.Namespace{}, Residents(reader, list), builder.WithPredicates(relabelled()))
 	}
 	b = b.WatchesRawSource(source.Kind[client.Object](from.Notices, Metadata(KindSecret), Lenders(reader, list)))
+	for _, kind := range []string{KindSecret, KindConfigMap} {
+		users := GeneratorUsers(reader, kind, from.Generators, list)
+		b = b.WatchesRawSource(source.Kind[client.Object](from.Notices, Metadata(kind), users))
+	}
 	return WatchCore(b, list, from)
 }
 

@@ -161,6 +161,29 @@ var _ = Describe("a secret value", Label("secrecy"), Ordered, ContinueOnFailure,
 		Entry(nil, "canary-push-twice", `dataTo: [{storeRef: {name: store}, rewrite: [{regexp: {source: ".*", target: same}}]}]`),
 	)
 
+	DescribeTable("of a Secret is not told when a generator that uses it fails", func(ctx context.Context, ns, generator string) {
+		namespace(ctx, ns)
+		applyIn(ctx, ns, markedSource+`
+apiVersion: v1
+kind: Secret
+metadata: {name: sent, labels: {external-secrets.io/type: webhook}}
+stringData: {value: CANARY-value, host: canary-CANARY.invalid, two: "CANARY-line\nCANARY-other"}
+---
+apiVersion: generators.external-secrets.io/v1alpha1
+metadata: {name: f}
+`+generator+externalSecret(`{dataFrom: [{sourceRef: {generatorRef: {kind: `+kindIn(generator)+`, name: f}}}]}`))
+		Eventually(ready(ctx, &esv1.ExternalSecret{}, ns, "wrong")).Should(haveStatus(metav1.ConditionFalse))
+	},
+		Entry(nil, "canary-seed", "kind: MFA\nspec: {secret: {name: source, key: value}}\n"),
+		Entry(nil, "canary-webhook-url", webhookOf(`url: "http://127.0.0.1:1/{{ .s.value }}?{{ .s.value }}"`)),
+		Entry(nil, "canary-webhook-user", webhookOf(`url: "http://CANARY-user:{{ .s.value }}@127.0.0.1:1/"`)),
+		Entry(nil, "canary-webhook-host", webhookOf(`url: "http://{{ .s.host }}/"`)),
+		Entry(nil, "canary-webhook-no-url", webhookOf(`url: "http://{{ .s.value }}:port"`)),
+		Entry(nil, "canary-webhook-header", webhookOf(`url: "http://127.0.0.1:1", headers: {X: "{{ .s.two }}"}`)),
+		Entry(nil, "canary-webhook-body", webhookOf(`url: "http://127.0.0.1:1", body: "{{ fail .s.value }}"`)),
+		Entry(nil, "canary-webhook-authority", webhookOf(`url: "https://127.0.0.1:1", caProvider: {type: Secret, name: sent, key: value}`)),
+	)
+
 	It("is not told when a push meets somebody else's value, nor when a generator's value cannot be used", func(ctx context.Context) {
 		ns := namespace(ctx, "canary-conflict")
 		applyIn(ctx, ns, markedSource+granted(ns, "keeper", "[get, list, watch, create, patch]")+kubernetesStore(ns, "keeper", "")+
@@ -184,6 +207,17 @@ spec: {data: {"a/b": CANARY-generated}}
 		expectSecrecy(ctx)
 	})
 })
+
+// webhookOf is a Webhook that uses the Secret sent as s, but for its name.
+func webhookOf(spec string) string {
+	return "kind: Webhook\nspec: {secrets: [{name: s, secretRef: {name: sent}}], " + spec + "}\n"
+}
+
+// kindIn is the kind in the first line of a manifest.
+func kindIn(manifest string) string {
+	line, _, _ := strings.Cut(manifest, "\n")
+	return strings.TrimPrefix(line, "kind: ")
+}
 
 // What fails at the end of the suite fails for what any scenario has done.
 var _ = AfterSuite(func(ctx context.Context) {

@@ -88,7 +88,9 @@ spec: {provider: {kubernetes: {remoteNamespace: page-sources, auth: {serviceAcco
 `),
 	Entry("the fake provider", "docs/providers/fake.md", "page-fake"),
 	Entry("the generator Fake", "docs/generators/fake.md", "page-generator-fake"),
+	Entry("the generator MFA", "docs/generators/mfa.md", "page-generator-mfa"),
 	Entry("the generator Password", "docs/generators/password.md", "page-generator-password"),
+	Entry("the generator SSHKey", "docs/generators/sshkey.md", "page-generator-sshkey"),
 	Entry("the generator UUID", "docs/generators/uuid.md", "page-generator-uuid"),
 )
 

@@ -5,7 +5,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // ClusterGeneratorSpec is a generator that every namespace may use.
 type ClusterGeneratorSpec struct {
 	// Kind of the generator; its spec stands in the field of Generator that belongs to it.
-	// +kubebuilder:validation:Enum=Password;Fake;UUID
+	// +kubebuilder:validation:Enum=Password;SSHKey;UUID;MFA;Webhook;Fake
 	Kind string `json:"kind"`
 	// Generator holds the spec.
 	Generator GeneratorSpec `json:"generator"`
@@ -24,6 +24,15 @@ type GeneratorSpec struct {
 	// UUIDSpec is the spec of a UUID.
 	// +optional
 	UUIDSpec *UUIDSpec `json:"uuidSpec,omitempty"`
+	// SSHKeySpec is the spec of an SSHKey.
+	// +optional
+	SSHKeySpec *SSHKeySpec `json:"sshKeySpec,omitempty"`
+	// MFASpec is the spec of an MFA.
+	// +optional
+	MFASpec *MFASpec `json:"mfaSpec,omitempty"`
+	// WebhookSpec is the spec of a Webhook.
+	// +optional
+	WebhookSpec *WebhookSpec `json:"webhookSpec,omitempty"`
 }
 
 // ClusterGenerator is a generator that every namespace may use. What it refers to is looked up in the namespace of the object that uses it.

@@ -14,6 +14,9 @@ const (
 	KindPassword         = "Password"
 	KindFake             = "Fake"
 	KindUUID             = "UUID"
+	KindSSHKey           = "SSHKey"
+	KindMFA              = "MFA"
+	KindWebhook          = "Webhook"
 	KindClusterGenerator = "ClusterGenerator"
 	KindGeneratorState   = "GeneratorState"
 )
@@ -29,6 +32,9 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&Password{}, &PasswordList{},
 		&Fake{}, &FakeList{},
 		&UUID{}, &UUIDList{},
+		&SSHKey{}, &SSHKeyList{},
+		&MFA{}, &MFAList{},
+		&Webhook{}, &WebhookList{},
 		&ClusterGenerator{}, &ClusterGeneratorList{},
 		&GeneratorState{}, &GeneratorStateList{},
 	)
