@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluice-operator/sluice/controllers/clusterexternalsecret"
 	"github.com/sluice-operator/sluice/controllers/externalsecret"
+	"github.com/sluice-operator/sluice/controllers/generatorstate"
 	"github.com/sluice-operator/sluice/controllers/pushsecret"
 	"github.com/sluice-operator/sluice/controllers/secretstore"
 	"github.com/sluice-operator/sluice/internal/fingerprint"
@@ -47,7 +48,7 @@ type Deps struct {
 	Recorder func(source string) events.EventRecorder
 	// Stores opens stores.
 	Stores *stores.Pool
-	// Generators finds and runs generators.
+	// Generators finds and runs generators. Where it has a Ledger, what they obtain is given back.
 	Generators *lease.Runner
 	// Engine renders templates.
 	Engine *templates.Engine
@@ -98,6 +99,12 @@ func All(d Deps) []Controller {
 	if d.ClusterExternalSecrets {
 		all = append(all, clusterexternalsecret.New(clusterexternalsecret.Config{
 			Client: d.Client, Metrics: d.Metrics, Events: d.Recorder("cluster-external-secret"), Clock: d.Clock,
+			Options: options(d.Concurrency, lastRetry),
+		}))
+	}
+	if d.Generators.Ledger != nil {
+		all = append(all, generatorstate.New(generatorstate.Config{
+			Client: d.Client, Generators: d.Generators, Metrics: d.Metrics, Events: d.Recorder("generator-state"), Clock: d.Clock,
 			Options: options(d.Concurrency, lastRetry),
 		}))
 	}

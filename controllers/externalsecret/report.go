@@ -62,6 +62,9 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 		failing := report.Failing(es.Status.Conditions, c.Clock.Now())
 		return report.Retry(ctx, err, out.read, es.Spec.RefreshIntervalOrDefault(), failing)
 	}
+	if out.unfinished != nil {
+		return report.Retry(ctx, out.unfinished, false, es.Spec.RefreshIntervalOrDefault(), 0)
+	}
 	return report.Later(out.next()), nil
 }
 
@@ -73,9 +76,9 @@ func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, mess
 		return say.synced, say.noun + " synced; " + heldBack(es, out)
 	case !out.decision.Due && out.decision.Reason == plan.ReasonFrozen && synced != es.Generation:
 		return say.synced, fmt.Sprintf("%s synced; generation %d is not applied, generation %d was synced: %s",
-			say.noun, es.Generation, synced, frozenBy(&es.Spec))
+			say.noun, es.Generation, synced, frozenBy(&es.Spec)) + endless(es, out)
 	case !out.decision.Due:
-		return settled(es)
+		return settled(es, out)
 	case out.change.Absent:
 		return say.deleted, say.noun + " deleted due to DeletionPolicy=Delete"
 	case out.change.Action == apply.Wait:
@@ -84,7 +87,7 @@ func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, mess
 	case out.change.Retained:
 		return say.synced, say.noun + " retained due to DeletionPolicy=Retain"
 	default:
-		return delivered(es)
+		return delivered(es, out)
 	}
 }
 
@@ -119,17 +122,17 @@ func helmHint(t *esv1.ExternalSecretTemplate) string {
 }
 
 // settled keeps what the last sync said when it succeeded.
-func settled(es *esv1.ExternalSecret) (reason, message string) {
+func settled(es *esv1.ExternalSecret, out outcome) (reason, message string) {
 	ready := meta.FindStatusCondition(es.Status.Conditions, esv1.ConditionReady)
 	if ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == es.Generation {
 		return ready.Reason, ready.Message
 	}
-	return delivered(es)
+	return delivered(es, out)
 }
 
-func delivered(es *esv1.ExternalSecret) (reason, message string) {
+func delivered(es *esv1.ExternalSecret, out outcome) (reason, message string) {
 	say := wordsOf(es)
-	return say.synced, say.noun + " synced" + helmHint(es.Spec.Target.Template)
+	return say.synced, say.noun + " synced" + endless(es, out) + helmHint(es.Spec.Target.Template)
 }
 
 func frozenBy(spec *esv1.ExternalSecretSpec) string {

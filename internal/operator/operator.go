@@ -143,6 +143,9 @@ func dependencies(
 	if err != nil {
 		return controllers.Deps{}, err
 	}
+	if o.GeneratorStates {
+		runner.Ledger = &lease.Ledger{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Hasher: hashing, Grace: o.GeneratorGrace}
+	}
 	return controllers.Deps{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Notices: noticed, Namespaces: o.Namespace == "",
 		Recorder: func(source string) events.EventRecorder { return tellingApart{mgr.GetEventRecorder(source)} },

@@ -37,6 +37,7 @@ const (
 	ReasonSourceChanged  Reason = "SourceChanged"
 	ReasonClockWentBack  Reason = "RefreshTimeInFuture"
 	ReasonInterval       Reason = "IntervalPassed"
+	ReasonLeaseEnds      Reason = "LeaseEnds"
 	ReasonNotDue         Reason = "NotDue"
 	ReasonWindowClosed   Reason = "SyncWindowClosed"
 	ReasonFrozen         Reason = "NeverAgain"
@@ -69,6 +70,9 @@ type Facts struct {
 	ForceSync, HandledForceSync string
 	// Target is the state of what was delivered.
 	Target Target
+	// Lease is the time that what was generated is good for, of several leases the one that is to be replaced first; zero
+	// when there is none that ends.
+	Lease Lease
 }
 
 // Decision is what is to be done.
@@ -98,9 +102,14 @@ func Refresh(f Facts) Decision {
 	if d, decided := first(f); decided {
 		return d
 	}
-	switch {
-	case Frozen(f):
+	if Frozen(f) {
 		return Decision{Reason: ReasonFrozen}
+	}
+	return withLease(f, unfrozen(f))
+}
+
+func unfrozen(f Facts) Decision {
+	switch {
 	case forced(f):
 		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
 	case f.Version != f.SyncedVersion:
@@ -171,8 +180,12 @@ func Jitter(identity string, interval time.Duration) time.Duration {
 
 // After returns when to look again after a refresh at this moment: zero when only a change can make the next one due.
 func After(f Facts) time.Duration {
-	if f.Policy != esv1.RefreshPeriodic || f.Interval == 0 {
+	if Frozen(f) {
 		return 0
 	}
-	return f.Interval + Jitter(f.Identity, f.Interval)
+	var next time.Duration
+	if f.Policy == esv1.RefreshPeriodic {
+		next = f.Interval + Jitter(f.Identity, f.Interval)
+	}
+	return Sooner(next, f.Lease.Due(f.Identity).Sub(f.Now))
 }
