@@ -48,7 +48,7 @@ type Deps struct {
 	Recorder func(source string) events.EventRecorder
 	// Stores opens stores.
 	Stores *stores.Pool
-	// Generators finds and runs generators. Where it has a Ledger, what they obtain is given back.
+	// Generators finds and runs generators. It has a Ledger where GeneratorStates is true.
 	Generators *lease.Runner
 	// Engine renders templates.
 	Engine *templates.Engine
@@ -68,8 +68,8 @@ type Deps struct {
 	FloodGate bool
 	// NeverCopied are further prefixes of labels and annotations that are not copied to what is made from an object.
 	NeverCopied []string
-	// CheckStores, CheckClusterStores, PushSecrets and ClusterExternalSecrets say whether these controllers run.
-	CheckStores, CheckClusterStores, PushSecrets, ClusterExternalSecrets bool
+	// CheckStores, CheckClusterStores, PushSecrets, ClusterExternalSecrets and GeneratorStates say whether these controllers run.
+	CheckStores, CheckClusterStores, PushSecrets, ClusterExternalSecrets, GeneratorStates bool
 }
 
 // The first and the longest wait after a failure. A store is tried again soon: what it lacks, such as a right, cannot
@@ -102,7 +102,7 @@ func All(d Deps) []Controller {
 			Options: options(d.Concurrency, lastRetry),
 		}))
 	}
-	if d.Generators.Ledger != nil {
+	if d.GeneratorStates {
 		all = append(all, generatorstate.New(generatorstate.Config{
 			Client: d.Client, Generators: d.Generators, Metrics: d.Metrics, Events: d.Recorder("generator-state"), Clock: d.Clock,
 			Options: options(d.Concurrency, lastRetry),

@@ -19,8 +19,10 @@ func TestAll(t *testing.T) {
 	}{
 		{
 			name: "everything", reason: "the defaults of the flags turn every controller on",
-			deps: controllers.Deps{PushSecrets: true, CheckStores: true, CheckClusterStores: true, ClusterExternalSecrets: true},
-			want: []string{"externalsecret", "clusterexternalsecret", "pushsecret", "secretstore", "clustersecretstore"},
+			deps: controllers.Deps{
+				PushSecrets: true, CheckStores: true, CheckClusterStores: true, ClusterExternalSecrets: true, GeneratorStates: true,
+			},
+			want: []string{"externalsecret", "clusterexternalsecret", "generatorstate", "pushsecret", "secretstore", "clustersecretstore"},
 		},
 		{
 			name: "without ClusterExternalSecrets", reason: "--enable-cluster-external-secret-reconciler=false, or --namespace",

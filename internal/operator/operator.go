@@ -153,7 +153,7 @@ func dependencies(
 		Engine: o.engine(), Hasher: hashing, Metrics: measured, Clock: clock.RealClock{},
 		Concurrency: o.Concurrency, StoreInterval: o.StoreInterval, FloodGate: o.FloodGate, NeverCopied: o.neverCopied(),
 		CheckStores: o.Stores, CheckClusterStores: o.ClusterStores, PushSecrets: o.PushSecrets,
-		GenericTargets: o.GenericTargets,
+		GenericTargets: o.GenericTargets, GeneratorStates: o.GeneratorStates,
 		// An operator of one namespace has no right to fill others.
 		ClusterExternalSecrets: o.ClusterExternalSecrets && o.Namespace == "",
 	}, nil
