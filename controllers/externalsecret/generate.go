@@ -146,6 +146,9 @@ func (c *Controller) kept(
 	if err != nil || before.none() {
 		return values, false, err
 	}
+	if gone, err := c.givenBack(ctx, es, w, index, before); err != nil || gone {
+		return values, false, err
+	}
 	w.carried = before.leases
 	names, known, err := c.Collector.Renamed(es.Spec.DataFrom[index].Rewrite, bound.Keys())
 	if err != nil {

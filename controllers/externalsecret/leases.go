@@ -61,7 +61,7 @@ func (c *Controller) account(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	if err != nil {
 		return err
 	}
-	if len(states) > 0 && (certain || slices.ContainsFunc(states, lease.State.Undelivered)) {
+	if certain || slices.ContainsFunc(states, lease.State.Undelivered) || slices.ContainsFunc(states, lease.State.Orphaned) {
 		held, err := c.named(ctx, es)
 		if err != nil {
 			return err
@@ -95,7 +95,7 @@ func (c *Controller) witness(es *esv1.ExternalSecret, w *observed) {
 
 // named returns the names of the states whose values the target has, or the object that was the target before.
 func (c *Controller) named(ctx context.Context, es *esv1.ExternalSecret) ([]string, error) {
-	var names []string
+	var held []string
 	for _, owner := range []*esv1.ExternalSecret{es, former(es)} {
 		if owner == nil {
 			continue
@@ -105,10 +105,33 @@ func (c *Controller) named(ctx context.Context, es *esv1.ExternalSecret) ([]stri
 			return nil, err
 		}
 		if target != nil {
-			names = append(names, strings.Split(target.GetAnnotations()[apply.LeaseAnnotation(owner)], ",")...)
+			held = append(held, leasesIn(target.GetAnnotations()[apply.LeaseAnnotation(owner)], "")...)
 		}
 	}
-	return names, nil
+	return held, nil
+}
+
+// leasesIn returns the names of the states in an annotation of a target, of one slot or of all for an empty one.
+func leasesIn(annotation, slot string) []string {
+	var names []string
+	for part := range strings.SplitSeq(annotation, ",") {
+		if of, name, ok := strings.Cut(part, "="); ok && (slot == "" || of == slot) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// givenBack says whether the values that spec.dataFrom[index] has delivered are of no use any more, because the states that
+// they belong to are gone: somebody has deleted them, or they went with an ExternalSecret of the same name.
+func (c *Controller) givenBack(ctx context.Context, es *esv1.ExternalSecret, w *observed, index int, before past) (bool, error) {
+	names := leasesIn(before.leases, slotOf(&es.Spec, index))
+	there := func(s lease.State) bool { return slices.Contains(names, s.Name) && s.DeletionTimestamp.IsZero() }
+	if len(names) == 0 || c.Generators.Ledger == nil || slices.ContainsFunc(w.leases, there) {
+		return false, nil
+	}
+	states, err := c.Generators.Current(ctx, ownerOf(es))
+	return err == nil && !slices.ContainsFunc(states, there), err
 }
 
 // lease returns the lease in use that is to be replaced first.
@@ -161,17 +184,17 @@ func (w *observed) leaseNames() string {
 	if len(w.tx.Booked()) == 0 {
 		return w.carried
 	}
-	var names []string
+	var parts []string
 	for _, s := range w.leases {
 		if s.Live() && w.still(s) {
-			names = append(names, s.Name)
+			parts = append(parts, s.Slot()+"="+s.Name)
 		}
 	}
 	for _, s := range w.tx.Booked() {
-		names = append(names, s.Name)
+		parts = append(parts, s.Slot()+"="+s.Name)
 	}
-	slices.Sort(names)
-	return strings.Join(names, ",")
+	slices.Sort(parts)
+	return strings.Join(parts, ",")
 }
 
 // conclude ends the transaction of a sync that has succeeded: what was generated is in the target, or nobody has it.

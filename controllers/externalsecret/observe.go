@@ -58,10 +58,10 @@ func (w *observed) holds(es *esv1.ExternalSecret, inputHash string) bool {
 }
 
 // complete says whether the target has everything though nothing can be rendered, because a template has used a generated
-// value up: it is intact, the spec is the one that it was made from, or nobody knows another one, and no source has a part
-// in what is due.
+// value up: it is intact, the spec is the one that it was made from, or nobody knows another one, and neither a source nor
+// a lease that ends has a part in what is due.
 func (w *observed) complete(es *esv1.ExternalSecret, d plan.Decision) bool {
-	if w.State != plan.TargetIntact || es.Spec.Target.Template == nil {
+	if w.State != plan.TargetIntact || es.Spec.Target.Template == nil || plan.Renews(w.facts) {
 		return false
 	}
 	about := slices.Contains([]plan.Reason{plan.ReasonObjectChanged, plan.ReasonTargetDrifted, plan.ReasonTargetUnknown}, d.Reason)

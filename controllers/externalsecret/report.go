@@ -100,6 +100,8 @@ func heldBack(es *esv1.ExternalSecret, out outcome) string {
 	synced := plan.SyncedGeneration(es.Status.SyncedResourceVersion)
 	what := fmt.Sprintf("generation %d is not applied, generation %d was synced: the change", es.Generation, synced)
 	switch {
+	case plan.Renews(out.facts):
+		what = fmt.Sprintf("what was generated ends at %s and is not replaced: that", out.facts.Lease.Until.UTC().Format(time.RFC3339))
 	case out.facts.Target != plan.TargetDrifted && synced == es.Generation:
 		what = "what else the sources hold now is not applied: that"
 	case out.facts.Target == plan.TargetDrifted:

@@ -72,7 +72,7 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	}
 	w.facts.SourceChanged = changes > 0
 	decision := plan.Refresh(w.facts)
-	if renews := decision.Rotate || w.facts.Lease.Ends(w.facts.Identity, w.facts.Now); decision.Due && renews {
+	if decision.Due && len(w.leases) > 0 && (decision.Rotate || plan.Renews(w.facts)) {
 		// Nothing is obtained because of what a cache has not seen yet.
 		if err := c.account(ctx, es, &w, true); err != nil {
 			return outcome{}, err

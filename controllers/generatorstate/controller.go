@@ -100,7 +100,7 @@ func (c *Controller) due(state lease.State) (bool, time.Duration) {
 	switch {
 	case !state.DeletionTimestamp.IsZero():
 		return true, 0
-	case state.Undelivered() && metav1.GetControllerOf(state) != nil, state.Spec.GarbageCollectionDeadline == nil:
+	case state.Undelivered() && !state.Orphaned(), state.Spec.GarbageCollectionDeadline == nil:
 		return false, 0
 	case state.Overdue(now):
 		return true, 0
@@ -179,8 +179,8 @@ func (c *Controller) report(object *genv1alpha1.GeneratorState, err error) {
 // expose records when what is in use ends.
 func (c *Controller) expose(state lease.State) {
 	owner := ""
-	if ref := metav1.GetControllerOf(state); ref != nil {
-		owner = ref.Kind + "/" + ref.Name
+	if !state.Orphaned() {
+		owner = state.OwnerReferences[0].Kind + "/" + state.OwnerReferences[0].Name
 	}
 	ends := state.Expires()
 	if !state.Live() {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha3"
 	"encoding/hex"
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 
@@ -35,7 +36,8 @@ func (o Owner) key() string {
 
 // has says whether a state belongs to the owner. Those of the reference implementation name it in an owner reference alone.
 func (o Owner) has(state *genv1alpha1.GeneratorState) bool {
-	return state.Labels[genv1alpha1.LabelOwnerKey] == o.key() || metav1.IsControlledBy(state, o)
+	return state.Labels[genv1alpha1.LabelOwnerKey] == o.key() ||
+		slices.ContainsFunc(state.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == o.GetUID() })
 }
 
 // reference does not block the deletion of the owner, which would take a right to the finalizers of its kind.
@@ -70,6 +72,9 @@ func (s State) Undelivered() bool {
 	_, undelivered := s.Annotations[genv1alpha1.AnnotationUndelivered]
 	return undelivered
 }
+
+// Orphaned says that nothing owns the state, so that it would not go with its owner.
+func (s State) Orphaned() bool { return len(s.OwnerReferences) == 0 }
 
 // Live says that the values are in use: they were delivered, and nothing has taken their place.
 func (s State) Live() bool {

@@ -223,18 +223,34 @@ func (r *Runner) States(ctx context.Context, owner Owner) ([]State, error) {
 	return r.Ledger.list(ctx, r.Ledger.Client, owner)
 }
 
+// Current returns the states of owner as the API server has them. It is for decisions that must not rest on a stale cache.
+func (r *Runner) Current(ctx context.Context, owner Owner) ([]State, error) {
+	if r.Ledger == nil {
+		return nil, nil
+	}
+	return r.Ledger.list(ctx, r.Ledger.Live, owner)
+}
+
 // Settle decides about what earlier transactions of owner have left undelivered, and returns the states as they are then,
 // asked of the API server. held says whether the values of a state are in use; of those that were in use and are not, what
 // has taken their place is known then. What nobody has is given back when its deadline has passed, until which a write that
-// is under way, or another try, may still deliver it.
+// is under way, or another try, may still deliver it. States without an owner, as they are after the owner was deleted and
+// they were not, and it was made anew, are owned again.
 func (r *Runner) Settle(ctx context.Context, owner Owner, held func(State) bool) ([]State, error) {
-	states, err := r.Ledger.list(ctx, r.Ledger.Live, owner)
+	states, err := r.Current(ctx, owner)
 	if err != nil {
 		return nil, err
 	}
 	now := r.Clock.Now()
 	var arrived, others []State
 	for _, state := range states {
+		if state.Orphaned() {
+			if err := r.Ledger.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
+				s.OwnerReferences = append(s.OwnerReferences, owner.reference())
+			}); err != nil {
+				return nil, err
+			}
+		}
 		switch {
 		case !state.Undelivered():
 			others = append(others, state)

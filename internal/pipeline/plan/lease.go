@@ -27,6 +27,9 @@ func (l Lease) Ends(identity string, now time.Time) bool {
 	return !l.Until.IsZero() && !now.Before(l.Due(identity))
 }
 
+// Renews reports whether a lease is to be replaced by now, under a policy that replaces any.
+func Renews(f Facts) bool { return !Frozen(f) && f.Lease.Ends(f.Identity, f.Now) }
+
 // First returns the lease that is to be replaced first; zero when none of them ends.
 func First(identity string, leases ...Lease) Lease {
 	var first Lease
@@ -38,8 +41,8 @@ func First(identity string, leases ...Lease) Lease {
 	return first
 }
 
-// withLease makes a refresh due for a lease that ends. It rotates nothing else: what has no end stays. A sync window that
-// opens before the end is waited for.
+// withLease makes a refresh due for a lease that ends. It rotates nothing else: what has no end stays. A sync window is waited
+// for as long as a twentieth of the time is left.
 func withLease(f Facts, d Decision) Decision {
 	if d.Due || f.Lease.Until.IsZero() {
 		return d
@@ -48,7 +51,8 @@ func withLease(f Facts, d Decision) Decision {
 		d.Next = Sooner(d.Next, f.Lease.Due(f.Identity).Sub(f.Now))
 		return d
 	}
-	if wait := f.Windows.Wait(f.Now); wait > 0 && f.Now.Add(wait).Before(f.Lease.Until) {
+	last := f.Lease.Until.Add(-f.Lease.Until.Sub(f.Lease.From) / jitterShare)
+	if wait := f.Windows.Wait(f.Now); wait > 0 && !f.Now.Add(wait).After(last) {
 		return Decision{Reason: ReasonWindowClosed, Next: wait}
 	}
 	return Decision{Due: true, Reason: ReasonLeaseEnds}
