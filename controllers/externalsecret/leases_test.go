@@ -37,7 +37,7 @@ var _ = Describe("A lent value", func() {
 		var all genv1alpha1.GeneratorStateList
 		Expect(w.Client.List(context.Background(), &all, client.InNamespace(w.Namespace))).To(Succeed())
 		for _, state := range all.Items {
-			run := strings.Trim(string(state.Spec.State.Raw), `{}"lease :`)
+			run := strings.TrimSuffix(strings.TrimPrefix(string(state.Spec.State.Raw), `{"lease":`), "}")
 			if (lease.State{GeneratorState: &state}).Live() {
 				kept = append(kept, run)
 			} else {

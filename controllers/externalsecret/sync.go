@@ -71,13 +71,9 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 		return outcome{}, err
 	}
 	w.facts.SourceChanged = changes > 0
-	decision := plan.Refresh(w.facts)
-	if decision.Due && len(w.leases) > 0 && (decision.Rotate || plan.Renews(w.facts)) {
-		// Nothing is obtained because of what a cache has not seen yet.
-		if err := c.account(ctx, es, &w, true); err != nil {
-			return outcome{}, err
-		}
-		decision = plan.Refresh(w.facts)
+	decision, err := c.decide(ctx, es, &w)
+	if err != nil {
+		return outcome{}, err
 	}
 	out := outcome{changes: changes, facts: w.facts, decision: decision, undecided: w.undecided()}
 	logf.FromContext(ctx).V(1).Info("planned", out.decision.Fields()...)
@@ -92,6 +88,16 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 		out.held = err == nil && !w.complete(es, out.decision)
 	}
 	return out, err
+}
+
+// decide plans. Nothing is obtained because of what a cache has not seen yet.
+func (c *Controller) decide(ctx context.Context, es *esv1.ExternalSecret, w *observed) (plan.Decision, error) {
+	decision := plan.Refresh(w.facts)
+	if !decision.Due || len(w.leases) == 0 || (!decision.Rotate && !plan.Renews(w.facts)) {
+		return decision, nil
+	}
+	err := c.account(ctx, es, w, true)
+	return plan.Refresh(w.facts), err
 }
 
 // refresh reads the sources and brings the target into the state that they ask for.

@@ -135,7 +135,7 @@ func (c *Controller) patience(state lease.State) time.Duration {
 
 // abandon says everywhere that something was not given back: in a namespace that is being deleted no event is taken.
 func (c *Controller) abandon(ctx context.Context, state lease.State, err error) {
-	c.Events.Eventf(state, nil, corev1.EventTypeWarning, "Abandoned", "Revoke",
+	c.Events.Eventf(state.GeneratorState, nil, corev1.EventTypeWarning, "Abandoned", "Revoke",
 		"%s", report.Note(fmt.Sprintf("given up after %s, what was obtained is not given back: %s", report.CleanupPatience, fault.Message(err))))
 	c.Metrics.Abandoned(state.Namespace)
 	logf.FromContext(ctx).Info("given up, what was obtained is not given back", "kind", fault.KindOf(err).String(), "reason", fault.Message(err))

@@ -28,7 +28,7 @@ var _ = Describe("A lease", func() {
 	BeforeEach(func() { w = newWorld() })
 
 	It("is written down with all that it takes to give it back, and kept while its values are in use", func() {
-		es := generated("app").ExternalSecret
+		es := generated().ExternalSecret
 		w.sync(es)
 		w.ExpectSecret("app", map[string]string{"password": "pw-1"})
 		state := w.state()
@@ -40,9 +40,10 @@ var _ = Describe("A lease", func() {
 		Expect(metav1.IsControlledBy(state, es)).To(BeTrue())
 		Expect(state.OwnerReferences[0].BlockOwnerDeletion).To(BeNil(), "it would take a right to finalizers of ExternalSecrets")
 		var resource struct {
-			Kind, APIVersion string
-			Metadata         map[string]any
-			Spec             genv1alpha1.FakeSpec
+			Kind       string               `json:"kind"`
+			APIVersion string               `json:"apiVersion"`
+			Metadata   map[string]any       `json:"metadata"`
+			Spec       genv1alpha1.FakeSpec `json:"spec"`
 		}
 		Expect(json.Unmarshal(state.Spec.Resource.Raw, &resource)).To(Succeed())
 		Expect(resource.Kind).To(Equal("Fake"))
@@ -60,7 +61,7 @@ var _ = Describe("A lease", func() {
 	})
 
 	It("is replaced by the next, and given back after the grace period", func() {
-		es := generated("app").ExternalSecret
+		es := generated().ExternalSecret
 		w.sync(es)
 		w.rotate(es, "1")
 		w.Reconcile(w.owner, es)
@@ -78,7 +79,7 @@ var _ = Describe("A lease", func() {
 
 	It("costs nothing where there is none", func() {
 		w.Generator.Leaseless = true
-		es := generated("app").ExternalSecret
+		es := generated().ExternalSecret
 		w.Refuse(func(verb string, o client.Object) error {
 			if _, ok := o.(*genv1alpha1.GeneratorState); ok {
 				return errors.New(verb + " of a GeneratorState")
@@ -93,7 +94,7 @@ var _ = Describe("A lease", func() {
 	})
 
 	It("is given back when its owner goes", func() {
-		es := generated("app").ExternalSecret
+		es := generated().ExternalSecret
 		w.sync(es)
 		w.Delete(w.state()) // as the garbage collector does
 		w.collect()
@@ -118,7 +119,7 @@ var _ = Describe("A lease", func() {
 	})
 
 	It("that the reference implementation has written down is given back like any other", func() {
-		es := generated("app").ExternalSecret
+		es := generated().ExternalSecret
 		w.sync(es)
 		own := w.state()
 		theirs := &genv1alpha1.GeneratorState{
@@ -143,7 +144,7 @@ var _ = Describe("A lease", func() {
 	})
 
 	It("of another controller class is left alone", func() {
-		w.sync(generated("app").ExternalSecret)
+		w.sync(generated().ExternalSecret)
 		lab.Edit(w.Lab, w.state(), func(s *genv1alpha1.GeneratorState) {
 			s.Spec.Resource.Raw = []byte(`{"kind":"Fake","metadata":{"name":"g"},"spec":{"controller":"other"}}`)
 			s.Spec.GarbageCollectionDeadline = &metav1.Time{Time: w.Clock.Now()}
@@ -155,7 +156,7 @@ var _ = Describe("A lease", func() {
 	Context("that cannot be given back", func() {
 		var es *esv1.ExternalSecret
 		BeforeEach(func() {
-			es = generated("app").ExternalSecret
+			es = generated().ExternalSecret
 			w.sync(es)
 			w.collect()
 			w.Generator.FailRevoke(errGone)
@@ -220,7 +221,7 @@ var _ = Describe("A lease", func() {
 	})
 
 	DescribeTable("is given back though the collector fails in between", func(refuse string) {
-		es := generated("app").ExternalSecret
+		es := generated().ExternalSecret
 		w.sync(es)
 		w.rotate(es, "1")
 		w.Reconcile(w.owner, es)
@@ -256,7 +257,7 @@ var _ = Describe("A lease", func() {
 		}
 
 		It("is delivered by the next try", func() {
-			es := generated("app").ExternalSecret
+			es := generated().ExternalSecret
 			w.Create(es)
 			refuse(lab.VerbApply, false)
 			for range 5 {
@@ -274,7 +275,7 @@ var _ = Describe("A lease", func() {
 		})
 
 		It("is given back when the operator has forgotten the values", func() {
-			es := generated("app").ExternalSecret
+			es := generated().ExternalSecret
 			w.Create(es)
 			refuse(lab.VerbApply, false)
 			_, err := w.Try(w.owner, es)
@@ -293,7 +294,7 @@ var _ = Describe("A lease", func() {
 		})
 
 		It("is given back at once when it cannot be written down", func() {
-			es := generated("app").ExternalSecret
+			es := generated().ExternalSecret
 			w.Create(es)
 			refuse(lab.VerbCreate, true)
 			_, err := w.Try(w.owner, es)
@@ -304,7 +305,7 @@ var _ = Describe("A lease", func() {
 		})
 
 		It("is written down by the next try when it can neither be written down nor given back", func() {
-			es := generated("app").ExternalSecret
+			es := generated().ExternalSecret
 			w.Create(es)
 			refuse(lab.VerbCreate, true)
 			w.Generator.FailRevoke(errGone)
@@ -318,7 +319,7 @@ var _ = Describe("A lease", func() {
 		})
 
 		It("is given back when there is nowhere to deliver it", func() {
-			es := generated("app").Creation(esv1.CreateNone).ExternalSecret
+			es := generated().Creation(esv1.CreateNone).ExternalSecret
 			w.sync(es)
 			w.collect()
 			Expect(w.Generator.Minted()).To(Equal(1))
@@ -327,7 +328,7 @@ var _ = Describe("A lease", func() {
 		})
 
 		It("is not given back while nobody can say whether it was delivered", func() {
-			es := generated("app").ExternalSecret
+			es := generated().ExternalSecret
 			w.sync(es)
 			refuse(lab.VerbPatch, true)
 			w.rotate(es, "1")

@@ -173,7 +173,7 @@ var _ = Describe("A process that dies", func() {
 		It("at any call of a first delivery, "+when+" it, loses nothing and obtains nothing twice", func() {
 			atEach(func(at int) bool {
 				m := newMortal()
-				es := generated("app").ExternalSecret
+				es := generated().ExternalSecret
 				m.Create(es)
 				return m.dies(es, at, answered)
 			})
@@ -182,7 +182,7 @@ var _ = Describe("A process that dies", func() {
 		It("at any call of a rotation, "+when+" it, loses nothing and obtains nothing twice", func() {
 			atEach(func(at int) bool {
 				m := newMortal()
-				es := generated("app").ExternalSecret
+				es := generated().ExternalSecret
 				m.sync(es)
 				m.Clock.Step(time.Minute)
 				m.rotate(es, "1")
@@ -196,7 +196,7 @@ var _ = Describe("A process that dies", func() {
 			atEach(func(at int) bool {
 				m := newMortal()
 				m.Generator.Lifetime = 10 * time.Hour
-				es := generated("app").ExternalSecret
+				es := generated().ExternalSecret
 				m.sync(es)
 				m.Clock.Step(8*time.Hour + time.Minute)
 				died := m.dies(es, at, answered)
@@ -208,7 +208,7 @@ var _ = Describe("A process that dies", func() {
 		It("at any call of a collection, "+when+" it, gives back all the same", func() {
 			atEach(func(at int) bool {
 				m := newMortal()
-				es := generated("app").ExternalSecret
+				es := generated().ExternalSecret
 				m.sync(es)
 				m.rotate(es, "1")
 				m.Reconcile(m.owner, es)
@@ -224,13 +224,13 @@ var _ = Describe("A process that dies", func() {
 	}
 
 	It("again and again, at any moment, loses nothing and never gives back what is in use", func() {
-		seed := uint64(time.Now().UnixNano()) //nolint:gosec // any number will do
+		seed := uint64(time.Now().UnixNano())
 		By(fmt.Sprintf("drawing from seed %d", seed))
-		random := rand.New(rand.NewPCG(seed, 0)) //nolint:gosec // it is no secret
+		random := rand.New(rand.NewPCG(seed, 0))
 		for range 3 {
 			m := newMortal()
 			m.Generator.Lifetime = []time.Duration{0, 3 * time.Hour}[random.IntN(2)]
-			es := generated("app").Every(2 * time.Hour).ExternalSecret
+			es := generated().Every(2 * time.Hour).ExternalSecret
 			m.Create(es)
 			for step := range 60 {
 				m.happens(random, es, step)

@@ -1,8 +1,8 @@
 package generatorstate_test
 
 import (
+	"bytes"
 	"slices"
-	"strings"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -66,8 +66,8 @@ func (w *world) restart() {
 }
 
 // generated is an ExternalSecret that takes a password from the generator.
-func generated(name string) gen.ExternalSecret {
-	return gen.NewExternalSecret(name).Generate(genv1alpha1.KindFake, "g")
+func generated() gen.ExternalSecret {
+	return gen.NewExternalSecret("app").Generate(genv1alpha1.KindFake, "g")
 }
 
 // sync creates es and lets its controller work on it.
@@ -113,6 +113,6 @@ func (w *world) oldest() *genv1alpha1.GeneratorState {
 	all := w.states()
 	Expect(all).NotTo(BeEmpty())
 	return &slices.SortedFunc(slices.Values(all), func(a, b genv1alpha1.GeneratorState) int {
-		return strings.Compare(string(a.Spec.State.Raw), string(b.Spec.State.Raw))
+		return bytes.Compare(a.Spec.State.Raw, b.Spec.State.Raw)
 	})[0]
 }

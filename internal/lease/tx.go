@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strconv"
 	"strings"
 	"time"
 
@@ -50,7 +51,7 @@ func (t *Tx) Run(ctx context.Context, slot string, bound generators.Bound) (map[
 	defer cancel()
 	r, of := t.runner, holderOf(t.owner)
 	id := strings.Join([]string{
-		string(t.owner.GetUID()), string(bound.Object().GetUID()), fmt.Sprint(bound.Object().GetGeneration()),
+		string(t.owner.GetUID()), string(bound.Object().GetUID()), strconv.FormatInt(bound.Object().GetGeneration(), 10),
 	}, "|")
 	if begun, ok := r.rounds.get(of, slot, id); ok {
 		usable, err := t.resume(ctx, &begun, slot, bound)
@@ -245,7 +246,7 @@ func (r *Runner) Settle(ctx context.Context, owner Owner, held func(State) bool)
 	var arrived, others []State
 	for _, state := range states {
 		if state.Orphaned() {
-			if err := r.Ledger.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
+			if _, err := r.Ledger.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
 				s.OwnerReferences = append(s.OwnerReferences, owner.reference())
 			}); err != nil {
 				return nil, err
@@ -294,43 +295,45 @@ func (l *Ledger) deliver(ctx context.Context, arrived, known []State, still func
 
 // extend sets the deadline of a state that has none, or puts it off.
 func (l *Ledger) extend(ctx context.Context, state State, deadline time.Time) error {
-	return l.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
+	_, err := l.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
 		s.Spec.GarbageCollectionDeadline = &metav1.Time{Time: deadline}
 	})
+	return err
 }
 
 // release has a state collected at once: whoever has decided that must not change its mind.
 func (l *Ledger) release(ctx context.Context, state State, now time.Time) error {
-	return l.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
+	_, err := l.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
 		delete(s.Annotations, genv1alpha1.AnnotationUndelivered)
 		s.Spec.GarbageCollectionDeadline = &metav1.Time{Time: now}
 	})
+	return err
 }
 
 // confirm keeps a state for as long as nothing takes its place.
 func (l *Ledger) confirm(ctx context.Context, state State) error {
-	err := l.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
+	stays, err := l.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
 		delete(s.Annotations, genv1alpha1.AnnotationUndelivered)
 		s.Spec.GarbageCollectionDeadline = nil
 	})
-	if err == nil && (state.UID == "" || !state.DeletionTimestamp.IsZero()) {
+	if err == nil && !stays {
 		err = fault.New(fault.Conflict, "GeneratorState %q was deleted before its values were delivered, and with it they are given back: "+
-			"ask for others by a change of the annotation force-sync", state.Name)
+			"others are obtained at the next refresh", state.Name)
 	}
 	return err
 }
 
-// change patches a state, which becomes what the API server answers. One that is gone is no error. Nothing depends on the
+// change patches a state, which becomes what the API server answers, and reports whether it stays. One that is gone is no
+// error. Nothing depends on the
 // version of the object: its owner alone decides, and the collector writes no more than its status and finalizers.
-func (l *Ledger) change(ctx context.Context, state State, edit func(*genv1alpha1.GeneratorState)) error {
+func (l *Ledger) change(ctx context.Context, state State, edit func(*genv1alpha1.GeneratorState)) (stays bool, err error) {
 	before := state.DeepCopy()
 	edit(state.GeneratorState)
-	err := l.Client.Patch(ctx, state.GeneratorState, client.MergeFrom(before))
+	err = l.Client.Patch(ctx, state.GeneratorState, client.MergeFrom(before))
 	if apierrors.IsNotFound(err) {
-		*state.GeneratorState = genv1alpha1.GeneratorState{ObjectMeta: metav1.ObjectMeta{Name: before.Name}}
-		return nil
+		return false, nil
 	}
-	return l.refused(err, "patch", state)
+	return state.DeletionTimestamp.IsZero(), l.refused(err, "patch", state)
 }
 
 func (*Ledger) refused(err error, verb string, state State) error {

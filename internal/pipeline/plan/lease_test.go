@@ -51,17 +51,18 @@ func TestLeaseEnds(t *testing.T) {
 func TestFirst(t *testing.T) {
 	long := plan.Lease{From: noon, Until: noon.Add(10 * time.Hour)}
 	short := plan.Lease{From: noon, Until: noon.Add(time.Hour)}
+	old := plan.Lease{From: noon.Add(-9 * time.Hour), Until: noon.Add(2 * time.Hour)}
 	cases := map[string]struct {
 		reason string
 		leases []plan.Lease
 		want   plan.Lease
 	}{
-		"none":          {"there is nothing to replace", nil, plan.Lease{}},
-		"endless":       {"there is nothing to replace", []plan.Lease{{From: noon}}, plan.Lease{}},
-		"one of two":    {"the one that is due first", []plan.Lease{long, short}, short},
-		"in any order":  {"the one that is due first", []plan.Lease{short, long}, short},
-		"with endless":  {"what does not end is never first", []plan.Lease{{From: noon}, long}, long},
-		"due not ended": {"a long lease that is old comes before a short one that is new", []plan.Lease{short, {From: noon.Add(-9 * time.Hour), Until: noon.Add(2 * time.Hour)}}, plan.Lease{From: noon.Add(-9 * time.Hour), Until: noon.Add(2 * time.Hour)}},
+		"none":           {"there is nothing to replace", nil, plan.Lease{}},
+		"endless":        {"there is nothing to replace", []plan.Lease{{From: noon}}, plan.Lease{}},
+		"one of two":     {"the one that is due first", []plan.Lease{long, short}, short},
+		"in any order":   {"the one that is due first", []plan.Lease{short, long}, short},
+		"with endless":   {"what does not end is never first", []plan.Lease{{From: noon}, long}, long},
+		"by what is due": {"a long lease that is old comes before a short one that is new", []plan.Lease{short, old}, old},
 	}
 	for name, c := range cases {
 		if got := plan.First("uid", c.leases...); got != c.want {
