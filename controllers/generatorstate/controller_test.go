@@ -3,6 +3,8 @@ package generatorstate_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -99,6 +101,32 @@ var _ = Describe("A lease", func() {
 		w.Delete(w.state()) // as the garbage collector does
 		w.collect()
 		Expect(w.Generator.Live()).To(BeEmpty())
+		Expect(w.states()).To(BeEmpty())
+	})
+
+	It("has a metric of when it ends, as long as it is in use", func() {
+		w.Generator.Lifetime = time.Hour
+		es := generated().ExternalSecret
+		w.sync(es)
+		w.collect()
+		const metric = "generatorstate_expiry_timestamp_seconds"
+		line := func(state *genv1alpha1.GeneratorState) string {
+			return fmt.Sprintf(metric+`{name=%q,namespace=%q,owner="ExternalSecret/app"} %v`,
+				state.Name, w.Namespace, float64(w.Clock.Now().Add(time.Hour).Unix()))
+		}
+		w.expectMetric(metric, line(w.state()))
+		w.Clock.Step(time.Minute)
+		w.rotate(es, "1")
+		w.Reconcile(w.owner, es)
+		w.collect()
+		old := w.oldest()
+		w.expectMetric(metric, line(&slices.DeleteFunc(w.states(), func(s genv1alpha1.GeneratorState) bool { return s.Name == old.Name })[0]))
+		w.Delete(es)
+		for _, state := range w.states() {
+			w.Delete(&state)
+		}
+		w.collect()
+		w.Reconcile(w.collector, old)
 		Expect(w.states()).To(BeEmpty())
 	})
 
@@ -202,6 +230,7 @@ var _ = Describe("A lease", func() {
 			Expect(w.states()).To(BeEmpty())
 			w.ExpectEvent("Warning Abandoned given up after 2m0s", `secret "login" does not exist`)
 			Expect(w.Generator.Live()).To(Equal([]int{1}))
+			w.expectMetric("generatorstate_abandoned_total", `generatorstate_abandoned_total{namespace="`+w.Namespace+`"} 1`)
 		})
 
 		It("because its generator is of an unknown kind says which, and is given up likewise", func() {

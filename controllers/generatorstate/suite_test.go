@@ -3,16 +3,21 @@ package generatorstate_test
 import (
 	"bytes"
 	"slices"
+	"strings"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/prometheus/common/expfmt"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
 	"github.com/sluice-operator/sluice/controllers/externalsecret"
 	"github.com/sluice-operator/sluice/controllers/generatorstate"
+	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 	"github.com/sluice-operator/sluice/test/env/lab"
@@ -34,6 +39,8 @@ type world struct {
 
 	owner     *externalsecret.Controller
 	collector *generatorstate.Controller
+	// metrics are those of the collector.
+	metrics *prometheus.Registry
 }
 
 func newWorld() *world {
@@ -60,8 +67,11 @@ func (w *world) restart() {
 		Collector: fetch.Collector{Engine: d.Engine}, Renderer: render.Renderer{Engine: d.Engine}, Hasher: d.Hasher, Metrics: d.Metrics,
 		Events: d.Recorder(""), Clock: d.Clock,
 	})
+	w.metrics = prometheus.NewRegistry()
+	measured, err := metrics.New(w.metrics)
+	Expect(err).NotTo(HaveOccurred())
 	w.collector = generatorstate.New(generatorstate.Config{
-		Client: d.Client, Generators: d.Generators, Metrics: d.Metrics, Events: d.Recorder(""), Clock: d.Clock,
+		Client: d.Client, Generators: d.Generators, Metrics: measured, Events: d.Recorder(""), Clock: d.Clock,
 	})
 }
 
@@ -75,6 +85,15 @@ func (w *world) sync(es *esv1.ExternalSecret) {
 	GinkgoHelper()
 	w.Create(es)
 	w.Reconcile(w.owner, es)
+}
+
+// expectMetric expects one metric to have exactly this text, without its comments.
+func (w *world) expectMetric(name, text string) {
+	GinkgoHelper()
+	got, err := testutil.CollectAndFormat(w.metrics, expfmt.TypeTextPlain, name)
+	Expect(err).NotTo(HaveOccurred())
+	lines := slices.DeleteFunc(strings.Split(string(got), "\n"), func(line string) bool { return strings.HasPrefix(line, "#") || line == "" })
+	Expect(strings.Join(lines, "\n")).To(Equal(text))
 }
 
 // states returns all states of the test's namespace.

@@ -34,7 +34,7 @@ var _ = Describe("Leases", func() {
 	var home, here place
 	BeforeEach(func(ctx SpecContext) { home, here = newPlace(ctx), newPlace(ctx) })
 
-	It("are given back when their time has come, with no more rights than the operator has", func(ctx SpecContext) {
+	It("are given back when their time has come", func(ctx SpecContext) {
 		o := defaults(home.name)
 		o.Namespace = here.name
 		begin(home.identity(ctx, "sluice", home.name, here.name), o)
