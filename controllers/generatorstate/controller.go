@@ -6,6 +6,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -78,8 +79,8 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	due, wait := c.due(state)
 	var err error
 	if due {
-		if err = c.collect(ctx, state); err == nil {
-			return ctrl.Result{}, nil
+		if err = c.collect(ctx, state); err == nil || apierrors.IsConflict(err) {
+			return ctrl.Result{}, err // what changed at the same moment is no failure, and looked at again at once
 		}
 	}
 	c.report(&object, err)
@@ -118,11 +119,11 @@ func (c *Controller) collect(ctx context.Context, state lease.State) error {
 	}
 	if err := c.Generators.Revoke(ctx, state.GeneratorState); err != nil {
 		if c.patience(state) > 0 {
-			return err
+			return fault.In(err, "could not be given back")
 		}
 		c.abandon(ctx, state, err)
 	}
-	return c.remove(ctx, state)
+	return fault.In(c.remove(ctx, state), "could not be removed after it was given back")
 }
 
 // patience is for how long giving back is still tried. What nobody deletes is tried for ever.
@@ -166,7 +167,7 @@ func named(state lease.State) fault.Object {
 func (c *Controller) report(object *genv1alpha1.GeneratorState, err error) {
 	status, reason, message := metav1.ConditionTrue, genv1alpha1.ReasonStateCreated, "what was obtained is given back when nobody needs it any more"
 	if err != nil {
-		status, reason, message = metav1.ConditionFalse, genv1alpha1.ReasonStateError, "could not be given back: "+fault.Message(err)
+		status, reason, message = metav1.ConditionFalse, genv1alpha1.ReasonStateError, fault.Message(err)
 	}
 	object.Status.ObservedGeneration = object.Generation
 	changed := report.Ready(&object.Status.Conditions, c.Clock.Now(), object.Generation, status, reason, message)

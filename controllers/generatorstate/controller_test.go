@@ -197,12 +197,12 @@ var _ = Describe("A lease", func() {
 			w.Events()
 			old := w.oldest()
 			_, err := w.Try(w.collector, old)
-			Expect(err).To(MatchError(errGone))
+			Expect(err).To(MatchError(ContainSubstring(errGone.Error())))
 			lab.ExpectNotReady(old, genv1alpha1.ReasonStateError, `generator Fake "g"`, `secret "login" does not exist`)
 			w.ExpectEvent("Warning Error could not be given back", `secret "login" does not exist`)
 			w.Clock.Step(24 * time.Hour)
 			w.Quietly(func() { _, err = w.Try(w.collector, old) })
-			Expect(err).To(MatchError(errGone))
+			Expect(err).To(HaveOccurred())
 			Expect(w.states()).To(HaveLen(2), "what nobody deletes is not given up")
 			w.Generator.FailRevoke(nil)
 			w.collect()
@@ -261,8 +261,10 @@ var _ = Describe("A lease", func() {
 			}
 			return apierrors.NewInternalError(errors.New("no answer"))
 		})
-		_, err := w.Try(w.collector, w.oldest())
+		old := w.oldest()
+		_, err := w.Try(w.collector, old)
 		Expect(err).To(HaveOccurred())
+		lab.ExpectNotReady(old, genv1alpha1.ReasonStateError, "could not be removed after it was given back", "GeneratorState")
 		w.Refuse(nil)
 		w.restart()
 		w.collect()
@@ -272,6 +274,27 @@ var _ = Describe("A lease", func() {
 		Entry("when it takes the finalizer away", lab.VerbPatch),
 		Entry("when it deletes", lab.VerbDelete),
 	)
+
+	It("is not called a failure when its state changes at the same moment", func() {
+		es := generated().ExternalSecret
+		w.sync(es)
+		w.rotate(es, "1")
+		w.Reconcile(w.owner, es)
+		w.Clock.Step(lab.Grace)
+		w.Refuse(func(verb string, o client.Object) error {
+			if verb != lab.VerbPatch {
+				return nil
+			}
+			return apierrors.NewConflict(schema.GroupResource{Resource: "generatorstates"}, o.GetName(), errors.New("changed"))
+		})
+		old := w.oldest()
+		_, err := w.Try(w.collector, old)
+		Expect(apierrors.IsConflict(err)).To(BeTrue())
+		Expect(old.Status.Conditions).To(BeEmpty())
+		w.Refuse(nil)
+		w.collect()
+		Expect(w.Generator.Live()).To(Equal([]int{2}))
+	})
 
 	Context("that nobody has received", func() {
 		// refuse fails writes of one verb to the target or to a state, and nothing else.
