@@ -1,7 +1,6 @@
 package lease
 
 import (
-	"context"
 	"crypto/sha3"
 	"encoding/hex"
 	"encoding/json"
@@ -12,12 +11,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
 	"github.com/sluice-operator/sluice/generators"
 	"github.com/sluice-operator/sluice/internal/fault"
-	"github.com/sluice-operator/sluice/internal/fingerprint"
 )
 
 // Owner is an object that values are generated for.
@@ -84,45 +81,6 @@ func (s State) Live() bool {
 // Overdue says that the deadline of the state has passed.
 func (s State) Overdue(now time.Time) bool {
 	return s.Spec.GarbageCollectionDeadline != nil && !now.Before(s.Spec.GarbageCollectionDeadline.Time)
-}
-
-// Ledger is where leases are written down.
-type Ledger struct {
-	// Client reads GeneratorStates from a cache, and writes them.
-	Client client.Client
-	// Live reads them from the API server.
-	Live client.Reader
-	// Hasher recognises values.
-	Hasher fingerprint.Hasher
-	// Grace is how long what was replaced may still be used.
-	Grace time.Duration
-}
-
-// list returns the states of owner.
-func (*Ledger) list(ctx context.Context, reader client.Reader, owner Owner) ([]State, error) {
-	var all genv1alpha1.GeneratorStateList
-	if err := reader.List(ctx, &all, client.InNamespace(owner.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, fault.OfWrite(err, "list", fault.Object{
-			Kind: "GeneratorState", Resource: "generatorstates", Namespace: owner.GetNamespace(),
-		})
-	}
-	var states []State
-	for i := range all.Items {
-		if owner.has(&all.Items[i]) {
-			states = append(states, State{all.Items[i].DeepCopy()})
-		}
-	}
-	return states, nil
-}
-
-// sign returns the fingerprint of values that were generated for owner.
-func (l *Ledger) sign(owner Owner, values map[string][]byte) string {
-	return l.Hasher.KeyID() + "." + l.Hasher.Of([]map[string][]byte{values}, owner.GetNamespace(), owner.GetName())
-}
-
-// asked returns the fingerprint of what asked for values.
-func (l *Ledger) asked(request string) string {
-	return l.Hasher.KeyID() + "." + l.Hasher.Of(nil, "request", request)
 }
 
 // snapshot returns the generator as it is, with what is needed to bind it again and no more.

@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -274,74 +273,4 @@ func (r *Runner) Settle(ctx context.Context, owner Owner, held func(State) bool)
 // Forget drops what is remembered of an owner that is gone.
 func (r *Runner) Forget(kind string, name types.NamespacedName) {
 	r.rounds.end(holder{kind: kind, name: name})
-}
-
-// deliver marks those of known that are live and not still in use, and then takes the mark off what has arrived.
-func (l *Ledger) deliver(ctx context.Context, arrived, known []State, still func(State) bool, deadline time.Time) error {
-	for _, state := range known {
-		if state.Live() && (still == nil || !still(state)) {
-			if err := l.extend(ctx, state, deadline); err != nil {
-				return err
-			}
-		}
-	}
-	for _, state := range arrived {
-		if err := l.confirm(ctx, state); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// extend sets the deadline of a state that has none, or puts it off.
-func (l *Ledger) extend(ctx context.Context, state State, deadline time.Time) error {
-	_, err := l.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
-		s.Spec.GarbageCollectionDeadline = &metav1.Time{Time: deadline}
-	})
-	return err
-}
-
-// release has a state collected at once: whoever has decided that must not change its mind.
-func (l *Ledger) release(ctx context.Context, state State, now time.Time) error {
-	_, err := l.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
-		delete(s.Annotations, genv1alpha1.AnnotationUndelivered)
-		s.Spec.GarbageCollectionDeadline = &metav1.Time{Time: now}
-	})
-	return err
-}
-
-// confirm keeps a state for as long as nothing takes its place.
-func (l *Ledger) confirm(ctx context.Context, state State) error {
-	stays, err := l.change(ctx, state, func(s *genv1alpha1.GeneratorState) {
-		delete(s.Annotations, genv1alpha1.AnnotationUndelivered)
-		s.Spec.GarbageCollectionDeadline = nil
-	})
-	if err == nil && !stays {
-		err = fault.New(fault.Conflict, "GeneratorState %q was deleted before its values were delivered, and with it they are given back: "+
-			"others are obtained at the next refresh", state.Name)
-	}
-	return err
-}
-
-// change patches a state, which becomes what the API server answers, and reports whether it stays. One that is gone is no
-// error. Nothing depends on the
-// version of the object: its owner alone decides, and the collector writes no more than its status and finalizers.
-func (l *Ledger) change(ctx context.Context, state State, edit func(*genv1alpha1.GeneratorState)) (stays bool, err error) {
-	before := state.DeepCopy()
-	edit(state.GeneratorState)
-	err = l.Client.Patch(ctx, state.GeneratorState, client.MergeFrom(before))
-	if apierrors.IsNotFound(err) {
-		return false, nil
-	}
-	return state.DeletionTimestamp.IsZero(), l.refused(err, "patch", state)
-}
-
-func (*Ledger) refused(err error, verb string, state State) error {
-	name := state.Name
-	if name == "" {
-		name = state.GenerateName
-	}
-	return fault.OfWrite(err, verb, fault.Object{
-		Kind: "GeneratorState", Resource: "generatorstates", Namespace: state.Namespace, Name: name,
-	})
 }

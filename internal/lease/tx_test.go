@@ -287,8 +287,10 @@ func TestServes(t *testing.T) {
 		{"of no class", `{"kind":"Fake"}`, true},
 		{"of our class", `{"kind":"Fake","spec":{"controller":"ours"}}`, true},
 		{"of another class", `{"kind":"Fake","spec":{"controller":"theirs"}}`, false},
-		{"of another class, in a cluster generator",
-			`{"kind":"ClusterGenerator","spec":{"kind":"Fake","generator":{"fakeSpec":{"controller":"theirs"}}}}`, false},
+		{
+			"of another class, in a cluster generator",
+			`{"kind":"ClusterGenerator","spec":{"kind":"Fake","generator":{"fakeSpec":{"controller":"theirs"}}}}`, false,
+		},
 		{"of no class that anybody can read, to be complained about", `{}`, true},
 	}
 	for _, tt := range tests {

@@ -33,7 +33,10 @@ spec:
 
 	It("is given back when its time has come, when its owner goes, and with its namespace", func(ctx context.Context) {
 		ns := namespace(ctx, "leases")
-		apply(ctx, `{apiVersion: external-secrets.io/v1, kind: SecretStore, metadata: {namespace: `+ns+`, name: store}, spec: {provider: {fake: {data: []}}}}
+		apply(ctx, `apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {namespace: `+ns+`, name: store}
+spec: {provider: {fake: {data: []}}}
 ---
 apiVersion: external-secrets.io/v1
 kind: ExternalSecret

@@ -97,15 +97,18 @@ func TestRefreshWithLease(t *testing.T) {
 		},
 		"ends, CreatedOnce": {
 			"the policy replaces nothing",
-			with(func(f *plan.Facts) { ends(f); f.Policy = esv1.RefreshCreatedOnce }), plan.Decision{Reason: plan.ReasonFrozen},
+			with(func(f *plan.Facts) { ends(f); f.Policy = esv1.RefreshCreatedOnce }),
+			plan.Decision{Reason: plan.ReasonFrozen},
 		},
 		"ends, interval 0": {
 			"the policy replaces nothing",
-			with(func(f *plan.Facts) { ends(f); frozen(f) }), plan.Decision{Reason: plan.ReasonFrozen},
+			with(func(f *plan.Facts) { ends(f); frozen(f) }),
+			plan.Decision{Reason: plan.ReasonFrozen},
 		},
 		"ends when the interval has passed": {
 			"the interval rotates everything",
-			with(func(f *plan.Facts) { ends(f); overdue(f) }), plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
+			with(func(f *plan.Facts) { ends(f); overdue(f) }),
+			plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
 		},
 		"ends before the interval": {
 			"the next look is in time to replace it", with(lasts), plan.Decision{Reason: plan.ReasonNotDue, Next: rest},
