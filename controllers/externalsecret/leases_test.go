@@ -11,6 +11,7 @@ import (
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
@@ -302,6 +303,42 @@ var _ = Describe("A lent value", func() {
 		stale.Reconcile(stale.controller, es)
 		expectStates([]string{"1"}, nil)
 	})
+
+	DescribeTable("is not delivered once more by a later request because a write that had an effect seemed to fail",
+		func(leaseless bool, first func() gen.ExternalSecret) {
+			w.Generator.Leaseless = leaseless
+			es := first().ExternalSecret
+			w.Create(es)
+			w.controller = w.newController(func(c *externalsecret.Config) {
+				watching, ok := c.Client.(client.WithWatch)
+				Expect(ok).To(BeTrue())
+				failures := 1
+				c.Client = interceptor.NewClient(watching, interceptor.Funcs{
+					Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
+						err := c.Apply(ctx, o, opts...)
+						if failures--; err == nil && failures >= 0 {
+							return context.DeadlineExceeded
+						}
+						return err
+					},
+				})
+			})
+			_, err := w.Try(w.controller, es)
+			Expect(err).To(HaveOccurred())
+			w.ExpectSecret("app", map[string]string{"password": "pw-1"})
+			w.reconcile(es)
+			w.ExpectSecret("app", map[string]string{"password": "pw-1"})
+			lab.ExpectReady(es, esv1.ReasonSecretSynced)
+			w.Clock.Step(time.Minute)
+			w.Annotate(es, esv1.AnnotationForceSync, "1")
+			w.reconcile(es)
+			w.ExpectSecret("app", map[string]string{"password": "pw-2"})
+		},
+		Entry("without a lease", true, func() gen.ExternalSecret { return generated("app") }),
+		Entry("with a lease", false, func() gen.ExternalSecret { return generated("app") }),
+		Entry("without a lease, made once for each change", true,
+			func() gen.ExternalSecret { return generated("app").Policy(esv1.RefreshOnChange) }),
+	)
 
 	It("is refused, and given back, where leases are not kept", func() {
 		w.controller = w.newController(func(c *externalsecret.Config) { c.Generators.Ledger = nil })

@@ -46,6 +46,10 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	es.Status.ObservedGeneration = es.Generation
 	changed := report.Ready(&es.Status.Conditions, c.Clock.Now(), es.Generation, status, reason, message)
 	report.Stalled(&es.Status.Conditions, err, out.read)
+	if err == nil && out.decision.Reason != plan.ReasonWindowClosed {
+		// What an earlier try has obtained is delivered by now, or not wanted any more. A later request asks for something new.
+		c.Generators.Forget(esv1.KindExternalSecret, client.ObjectKeyFromObject(es))
+	}
 	if err == nil && out.decision.Due {
 		c.record(before, es, out)
 		c.stale.settle(client.ObjectKeyFromObject(es), out.changes)

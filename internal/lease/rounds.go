@@ -26,7 +26,7 @@ func holderOf(o Owner) holder {
 }
 
 type round struct {
-	// id names the owner and the generator as they were.
+	// id names the owner, its request and the generator as they were.
 	id     string
 	result generators.Result
 	// state is where the lease is written down; nil when there is none, or when that failed.

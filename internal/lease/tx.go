@@ -50,7 +50,7 @@ func (t *Tx) Run(ctx context.Context, slot string, bound generators.Bound) (map[
 	defer cancel()
 	r, of := t.runner, holderOf(t.owner)
 	id := strings.Join([]string{
-		string(t.owner.GetUID()), string(bound.Object().GetUID()), strconv.FormatInt(bound.Object().GetGeneration(), 10),
+		string(t.owner.GetUID()), t.request, string(bound.Object().GetUID()), strconv.FormatInt(bound.Object().GetGeneration(), 10),
 	}, "|")
 	if begun, ok := r.rounds.get(of, slot, id); ok {
 		usable, err := t.resume(ctx, &begun, slot, bound)

@@ -33,6 +33,8 @@ type desk struct {
 	clock  *clocktesting.FakeClock
 	client client.Client
 	owner  lease.Owner
+	// request is what asks for values.
+	request string
 }
 
 func newDesk(t *testing.T, funcs interceptor.Funcs) *desk {
@@ -57,7 +59,7 @@ func (d *desk) run() (string, *lease.Tx) {
 	if err != nil {
 		d.t.Fatal(err)
 	}
-	tx := d.Begin(d.owner, "request")
+	tx := d.Begin(d.owner, d.request)
 	values, err := tx.Run(d.t.Context(), slot, bound)
 	if err != nil {
 		d.t.Fatal(err)
@@ -107,6 +109,7 @@ func TestAnotherTry(t *testing.T) {
 		{"obtains another one for another owner of the same name", func(d *desk) {
 			d.owner.Object = &metav1.ObjectMeta{Namespace: "app", Name: "app", UID: "two"}
 		}, "value-2"},
+		{"obtains another one for another request", func(d *desk) { d.request = "another" }, "value-2"},
 		{"obtains another one when the owner was gone in between", func(d *desk) {
 			d.Forget(esv1.KindExternalSecret, types.NamespacedName{Namespace: "app", Name: "app"})
 		}, "value-2"},
