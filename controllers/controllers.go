@@ -15,6 +15,7 @@ import (
 
 	"github.com/sluice-operator/sluice/controllers/externalsecret"
 	"github.com/sluice-operator/sluice/controllers/fanout"
+	"github.com/sluice-operator/sluice/controllers/generatorstate"
 	"github.com/sluice-operator/sluice/controllers/pushsecret"
 	"github.com/sluice-operator/sluice/controllers/secretstore"
 	"github.com/sluice-operator/sluice/internal/fingerprint"
@@ -47,7 +48,7 @@ type Deps struct {
 	Recorder func(source string) events.EventRecorder
 	// Stores opens stores.
 	Stores *stores.Pool
-	// Generators finds and runs generators.
+	// Generators finds and runs generators. It has a Ledger where GeneratorStates is true.
 	Generators *lease.Runner
 	// Engine renders templates.
 	Engine *templates.Engine
@@ -67,8 +68,9 @@ type Deps struct {
 	FloodGate bool
 	// NeverCopied are further prefixes of labels and annotations that are not copied to what is made from an object.
 	NeverCopied []string
-	// CheckStores, CheckClusterStores, PushSecrets, ClusterExternalSecrets and ClusterPushSecrets say whether these controllers run.
-	CheckStores, CheckClusterStores, PushSecrets, ClusterExternalSecrets, ClusterPushSecrets bool
+	// CheckStores, CheckClusterStores, PushSecrets, ClusterExternalSecrets, ClusterPushSecrets and GeneratorStates say whether these
+	// controllers run.
+	CheckStores, CheckClusterStores, PushSecrets, ClusterExternalSecrets, ClusterPushSecrets, GeneratorStates bool
 }
 
 // The first and the longest wait after a failure. A store is tried again soon: what it lacks, such as a right, cannot
@@ -102,6 +104,12 @@ func All(d Deps) []Controller {
 	}
 	if d.ClusterExternalSecrets {
 		all = append(all, fanout.NewExternalSecrets(children("cluster-external-secret")))
+	}
+	if d.GeneratorStates {
+		all = append(all, generatorstate.New(generatorstate.Config{
+			Client: d.Client, Generators: d.Generators, Metrics: d.Metrics, Events: d.Recorder("generator-state"), Clock: d.Clock,
+			Options: options(d.Concurrency, lastRetry),
+		}))
 	}
 	if d.PushSecrets {
 		all = append(all, pushsecret.New(pushsecret.Config{

@@ -21,8 +21,9 @@ func TestAll(t *testing.T) {
 			name: "everything", reason: "the defaults of the flags turn every controller on",
 			deps: controllers.Deps{
 				PushSecrets: true, CheckStores: true, CheckClusterStores: true, ClusterExternalSecrets: true, ClusterPushSecrets: true,
+				GeneratorStates: true,
 			},
-			want: []string{"externalsecret", "clusterexternalsecret", "pushsecret", "clusterpushsecret", "secretstore", "clustersecretstore"},
+			want: []string{"externalsecret", "clusterexternalsecret", "generatorstate", "pushsecret", "clusterpushsecret", "secretstore", "clustersecretstore"},
 		},
 		{
 			name: "without ClusterPushSecrets", reason: "--enable-cluster-push-secret-reconciler=false, or --namespace",

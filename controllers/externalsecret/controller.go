@@ -95,6 +95,9 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		For(&esv1.ExternalSecret{}, wakeup.OwnChanges()).
 		WatchesRawSource(source.Func(c.followers.Start)).
 		Watches(&corev1.Secret{}, wakeup.Handler(c.Client, wakeup.KindSecret, &esv1.ExternalSecretList{}))
+	if c.Generators.Ledger != nil {
+		b = watchLeases(b, mgr)
+	}
 	var err error
 	c.running, err = wakeup.Watch(b, &esv1.ExternalSecretList{}, wakeup.Sources{
 		Reader: c.Client, Notices: c.Notices, Generators: c.Generators.Generators, Namespaces: c.Namespaces,
@@ -110,6 +113,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if client.IgnoreNotFound(err) == nil {
 			c.refreshed.Forget(req.NamespacedName)
 			c.followers.Forget(req.NamespacedName)
+			c.Generators.Forget(esv1.KindExternalSecret, req.NamespacedName)
 			c.Metrics.Forget(metrics.ExternalSecret, req.Namespace, req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)

@@ -8,6 +8,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/generators"
+	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/pipeline/apply"
 	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
@@ -47,7 +48,7 @@ func (c *Controller) openOptions() []stores.OpenOption {
 }
 
 // generate returns the values of the generator in spec.dataFrom[index]: those that were delivered before, unless a
-// rotation was asked for, and new ones for what was never delivered or is lost.
+// rotation was asked for or their lease ends, and new ones for what was never delivered or is lost.
 func (c *Controller) generate(
 	ctx context.Context,
 	es *esv1.ExternalSecret,
@@ -60,21 +61,30 @@ func (c *Controller) generate(
 	if err != nil {
 		return nil, err
 	}
-	kept := map[string][]byte{}
-	if !d.Rotate {
-		var complete bool
-		if kept, complete, err = c.kept(ctx, es, w, index, bound); err != nil {
+	e := entry{slot: slotOf(&es.Spec, index)}
+	ends := w.ends(e.slot)
+	if !d.Rotate && !ends {
+		if e.kept, e.complete, err = c.kept(ctx, es, w, index, bound); err != nil {
 			return nil, err
 		}
-		if complete {
-			return kept, c.note(es, w, index, kept)
+		ends = e.complete && w.ending(func(s lease.State) bool { return w.tx.Yielded(s, e.kept) })
+		if e.complete && !ends {
+			w.entries = append(w.entries, e)
+			return e.kept, c.note(es, w, index, e.kept)
 		}
 	}
-	values, err := c.Generators.Run(ctx, es.Namespace, bound)
+	if !d.Rotate && ends {
+		e.kept, e.complete = nil, false
+		if err := c.replaceable(ctx, es, w, index); err != nil {
+			return nil, err
+		}
+	}
+	values, err := w.tx.Run(ctx, e.slot, bound)
 	if err != nil {
 		return nil, err
 	}
-	maps.Copy(values, kept)
+	maps.Copy(values, e.kept)
+	w.entries = append(w.entries, e)
 	return values, c.note(es, w, index, values)
 }
 
@@ -136,6 +146,10 @@ func (c *Controller) kept(
 	if err != nil || before.none() {
 		return values, false, err
 	}
+	if gone, err := c.givenBack(ctx, es, w, index, before); err != nil || gone {
+		return values, false, err
+	}
+	w.carried = before.leases
 	names, known, err := c.Collector.Renamed(es.Spec.DataFrom[index].Rewrite, bound.Keys())
 	if err != nil {
 		return nil, false, err

@@ -43,6 +43,8 @@ type past struct {
 	memory memory
 	// elsewhere says that a template has put something into other fields than data.
 	elsewhere bool
+	// leases names the states that the values belong to.
+	leases string
 }
 
 // none says that nothing was delivered, or that all of it is lost.
@@ -50,7 +52,10 @@ func (p past) none() bool { return len(p.data) == 0 && !p.elsewhere }
 
 // recall returns what owner delivered to a target.
 func recall(owner *esv1.ExternalSecret, target *apply.Target, seen apply.Observed) past {
-	p := past{data: seen.Data, memory: memory{}, elsewhere: seen.Elsewhere}
+	p := past{
+		data: seen.Data, memory: memory{}, elsewhere: seen.Elsewhere,
+		leases: target.GetAnnotations()[apply.LeaseAnnotation(owner)],
+	}
 	for part := range strings.SplitSeq(target.GetAnnotations()[apply.GeneratedAnnotation(owner)], ",") {
 		if name, carrier, ok := strings.Cut(part, "="); ok {
 			p.memory[name] = carrier

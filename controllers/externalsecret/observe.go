@@ -11,6 +11,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/pipeline/apply"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/wakeup"
@@ -25,6 +26,12 @@ type observed struct {
 	fresh bool
 	// generated are the names of the generated values that were read, after rewrites.
 	generated []string
+	// leases are what generators have obtained for this object so far, tx is what they obtain now.
+	leases []lease.State
+	tx     *lease.Tx
+	// entries are what was done about each generator, carried what the target said of leases before.
+	entries []entry
+	carried string
 }
 
 // fillsOnly says that the target was there before an object that is delivered only once: the values that it has stay.
@@ -51,10 +58,10 @@ func (w *observed) holds(es *esv1.ExternalSecret, inputHash string) bool {
 }
 
 // complete says whether the target has everything though nothing can be rendered, because a template has used a generated
-// value up: it is intact, the spec is the one that it was made from, or nobody knows another one, and no source has a part
-// in what is due.
+// value up: it is intact, the spec is the one that it was made from, or nobody knows another one, and neither a source nor
+// a lease that ends has a part in what is due.
 func (w *observed) complete(es *esv1.ExternalSecret, d plan.Decision) bool {
-	if w.State != plan.TargetIntact || es.Spec.Target.Template == nil {
+	if w.State != plan.TargetIntact || es.Spec.Target.Template == nil || plan.Renews(w.facts) {
 		return false
 	}
 	about := slices.Contains([]plan.Reason{plan.ReasonObjectChanged, plan.ReasonTargetDrifted, plan.ReasonTargetUnknown}, d.Reason)
@@ -84,7 +91,7 @@ func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (obse
 	if err != nil {
 		return observed{}, err
 	}
-	return observed{
+	w := observed{
 		target:   target,
 		Observed: seen,
 		fresh:    es.Status.SyncedResourceVersion == "" || es.Status.RefreshTime == nil,
@@ -104,7 +111,9 @@ func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (obse
 			HandledForceSync: c.refreshed.Handled(es, es.Status.LastHandledForceSync),
 			Target:           state(es, target, seen),
 		},
-	}, nil
+	}
+	w.tx = c.Generators.Begin(ownerOf(es), w.facts.ForceSync)
+	return w, c.account(ctx, es, &w, false)
 }
 
 // state is that of the target for the plan. One that has lost its owner is not intact: nobody would delete it. An orphan is

@@ -46,6 +46,10 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	es.Status.ObservedGeneration = es.Generation
 	changed := report.Ready(&es.Status.Conditions, c.Clock.Now(), es.Generation, status, reason, message)
 	report.Stalled(&es.Status.Conditions, err, out.read)
+	if err == nil && out.decision.Reason != plan.ReasonWindowClosed {
+		// What an earlier try has obtained is delivered by now, or not wanted any more. A later request asks for something new.
+		c.Generators.Forget(esv1.KindExternalSecret, client.ObjectKeyFromObject(es))
+	}
 	if err == nil && out.decision.Due {
 		c.record(before, es, out)
 		c.followers.Settle(client.ObjectKeyFromObject(es), out.changes)
@@ -62,6 +66,9 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 		failing := report.Failing(es.Status.Conditions, c.Clock.Now())
 		return report.Retry(ctx, err, out.read, es.Spec.RefreshIntervalOrDefault(), failing)
 	}
+	if out.unfinished != nil {
+		return report.Retry(ctx, out.unfinished, false, es.Spec.RefreshIntervalOrDefault(), 0)
+	}
 	return report.Later(out.next()), nil
 }
 
@@ -73,9 +80,9 @@ func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, mess
 		return say.synced, say.noun + " synced; " + heldBack(es, out)
 	case !out.decision.Due && out.decision.Reason == plan.ReasonFrozen && synced != es.Generation:
 		return say.synced, fmt.Sprintf("%s synced; generation %d is not applied, generation %d was synced: %s",
-			say.noun, es.Generation, synced, frozenBy(&es.Spec))
+			say.noun, es.Generation, synced, frozenBy(&es.Spec)) + endless(es, out)
 	case !out.decision.Due:
-		return settled(es)
+		return settled(es, out)
 	case out.change.Absent:
 		return say.deleted, say.noun + " deleted due to DeletionPolicy=Delete"
 	case out.change.Action == apply.Wait:
@@ -84,7 +91,7 @@ func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, mess
 	case out.change.Retained:
 		return say.synced, say.noun + " retained due to DeletionPolicy=Retain"
 	default:
-		return delivered(es)
+		return delivered(es, out)
 	}
 }
 
@@ -97,6 +104,8 @@ func heldBack(es *esv1.ExternalSecret, out outcome) string {
 	synced := plan.SyncedGeneration(es.Status.SyncedResourceVersion)
 	what := fmt.Sprintf("generation %d is not applied, generation %d was synced: the change", es.Generation, synced)
 	switch {
+	case plan.Renews(out.facts):
+		what = fmt.Sprintf("what was generated ends at %s and is not replaced: that", out.facts.Lease.Until.UTC().Format(time.RFC3339))
 	case out.facts.Target != plan.TargetDrifted && synced == es.Generation:
 		what = "what else the sources hold now is not applied: that"
 	case out.facts.Target == plan.TargetDrifted:
@@ -119,17 +128,17 @@ func helmHint(t *esv1.ExternalSecretTemplate) string {
 }
 
 // settled keeps what the last sync said when it succeeded.
-func settled(es *esv1.ExternalSecret) (reason, message string) {
+func settled(es *esv1.ExternalSecret, out outcome) (reason, message string) {
 	ready := meta.FindStatusCondition(es.Status.Conditions, esv1.ConditionReady)
 	if ready != nil && ready.Status == metav1.ConditionTrue && ready.ObservedGeneration == es.Generation {
 		return ready.Reason, ready.Message
 	}
-	return delivered(es)
+	return delivered(es, out)
 }
 
-func delivered(es *esv1.ExternalSecret) (reason, message string) {
+func delivered(es *esv1.ExternalSecret, out outcome) (reason, message string) {
 	say := wordsOf(es)
-	return say.synced, say.noun + " synced" + helmHint(es.Spec.Target.Template)
+	return say.synced, say.noun + " synced" + endless(es, out) + helmHint(es.Spec.Target.Template)
 }
 
 func frozenBy(spec *esv1.ExternalSecretSpec) string {

@@ -37,16 +37,21 @@ type outcome struct {
 	read bool
 	// held says that nothing was done, because it would have taken a new generated value that nobody asked for.
 	held bool
+	// undecided is how long until something may be given back that an earlier sync has left.
+	undecided time.Duration
+	// unfinished is why the leases of this sync could not be brought in line with what was delivered; the next look does it.
+	unfinished error
 	// gone names sources that are absent, orphans what was deleted because the target has another name or kind now.
 	gone, orphans []string
 }
 
 // next is how long until the next look.
 func (o outcome) next() time.Duration {
+	next := o.decision.Next
 	if o.decision.Due {
-		return plan.After(o.facts)
+		next = plan.After(o.facts)
 	}
-	return o.decision.Next
+	return plan.Sooner(next, o.undecided)
 }
 
 func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome, error) {
@@ -66,7 +71,11 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 		return outcome{}, err
 	}
 	w.facts.SourceChanged = changes > 0
-	out := outcome{changes: changes, facts: w.facts, decision: plan.Refresh(w.facts)}
+	decision, err := c.decide(ctx, es, &w)
+	if err != nil {
+		return outcome{}, err
+	}
+	out := outcome{changes: changes, facts: w.facts, decision: decision, undecided: w.undecided()}
 	logf.FromContext(ctx).V(1).Info("planned", out.decision.Fields()...)
 	if !out.decision.Due {
 		return out, nil
@@ -74,10 +83,21 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	c.followers.Begin(client.ObjectKeyFromObject(es))
 	err = c.refresh(ctx, es, &w, &out)
 	if errors.Is(err, errHeld) {
+		out.unfinished = w.tx.Close(ctx)
 		err = c.mend(ctx, es, &w, &out)
 		out.held = err == nil && !w.complete(es, out.decision)
 	}
 	return out, err
+}
+
+// decide plans. Nothing is obtained because of what a cache has not seen yet.
+func (c *Controller) decide(ctx context.Context, es *esv1.ExternalSecret, w *observed) (plan.Decision, error) {
+	decision := plan.Refresh(w.facts)
+	if !decision.Due || len(w.leases) == 0 || (!decision.Rotate && !plan.Renews(w.facts)) {
+		return decision, nil
+	}
+	err := c.account(ctx, es, w, true)
+	return plan.Refresh(w.facts), err
 }
 
 // refresh reads the sources and brings the target into the state that they ask for.
@@ -94,6 +114,9 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	}
 	if out.change, err = c.deliver(ctx, wish, w); err != nil {
 		return err
+	}
+	if !out.adopted {
+		out.unfinished = c.conclude(ctx, es, w, out)
 	}
 	out.orphans, err = c.retire(ctx, es)
 	return err
@@ -167,8 +190,10 @@ func (c *Controller) bare(es *esv1.ExternalSecret, w *observed, data map[string]
 		in.Template.Data, in.Template.TemplateFrom = nil, nil
 	}
 	desired, err := c.shape(es, in)
-	if text, ok := w.target.GetAnnotations()[apply.GeneratedAnnotation(es)]; ok && err == nil {
-		desired.Annotations[apply.GeneratedAnnotation(es)] = text
+	for _, annotation := range []string{apply.GeneratedAnnotation(es), apply.LeaseAnnotation(es)} {
+		if text, ok := w.target.GetAnnotations()[annotation]; ok && err == nil {
+			desired.Annotations[annotation] = text
+		}
 	}
 	return desired, err
 }
@@ -238,7 +263,7 @@ func (c *Controller) render(
 	if wish.InputHash, err = c.inputHash(es, in); err != nil {
 		return false, err
 	}
-	if !wish.Empty && w.holds(es, wish.InputHash) {
+	if !wish.Empty && len(w.tx.Booked()) == 0 && w.holds(es, wish.InputHash) {
 		return true, nil
 	}
 	if wish.Desired, err = c.shape(es, in); err != nil {
@@ -246,6 +271,9 @@ func (c *Controller) render(
 	}
 	if len(w.generated) > 0 {
 		wish.Desired.Annotations[apply.GeneratedAnnotation(es)] = remember(&es.Spec, w.generated).String()
+	}
+	if names := w.leaseNames(); names != "" {
+		wish.Desired.Annotations[apply.LeaseAnnotation(es)] = names
 	}
 	if w.fillsOnly() {
 		for key := range wish.Desired.Data {

@@ -1,3 +1,3 @@
-// Package lease runs generators so that nothing they obtain is lost: what has to be given back is given back, whatever
-// happens in between.
+// Package lease runs generators so that nothing they obtain is lost: what has to be given back is written down before
+// anybody has it, and is given back when nobody needs it any more, whatever happens in between.
 package lease

@@ -33,6 +33,10 @@ type Runner struct {
 	Clock clock.Clock
 	// Class is the controller class of this operator.
 	Class string
+	// Ledger is where leases are written down; nil when none are kept, so that generators that yield them are refused.
+	Ledger *Ledger
+
+	rounds rounds
 }
 
 // Bind returns the generator that ref names, as seen from namespace. A missing one is fault.Invalid; one of another
@@ -45,10 +49,15 @@ func (r *Runner) Bind(ctx context.Context, namespace string, ref esv1.GeneratorR
 	if err != nil {
 		return generators.Bound{}, err
 	}
-	if class := bound.ControllerClass(); class != "" && class != r.Class {
+	if !r.serves(bound) {
 		return generators.Bound{}, stores.ErrOtherClass
 	}
 	return bound, nil
+}
+
+func (r *Runner) serves(bound generators.Bound) bool {
+	class := bound.ControllerClass()
+	return class == "" || class == r.Class
 }
 
 func (r *Runner) bind(ctx context.Context, namespace string, ref esv1.GeneratorRef) (generators.Bound, error) {
@@ -93,24 +102,35 @@ func (r *Runner) get(ctx context.Context, namespace string, ref esv1.GeneratorRe
 	}
 }
 
-// Run runs a generator once for an object in namespace. A generator that obtains leases is fault.Unsupported, and what
-// it obtained is given back: this operator keeps no leases.
+// Run runs a generator once for an object in namespace, outside of any transaction. A generator that obtains leases is
+// fault.Unsupported here, and what it obtained is given back.
 func (r *Runner) Run(ctx context.Context, namespace string, bound generators.Bound) (map[string][]byte, error) {
-	env := generators.Env{
-		Resolver: r.Credentials.For(credentials.Referrer{Kind: bound.Kind(), Namespace: namespace, Consumer: namespace}),
-		HTTP:     r.HTTP,
-		Clock:    r.Clock,
-	}
-	where := fmt.Sprintf("generator %s %q", bound.Kind(), bound.Object().GetName())
-	result, err := bound.Generate(ctx, env)
+	result, err := bound.Generate(ctx, r.env(namespace, bound))
 	if err != nil {
-		return nil, fault.In(err, "%s", where)
+		return nil, fault.In(err, "%s", described(bound))
 	}
 	if result.Lease == nil {
 		return result.Data, nil
 	}
-	if err := bound.Revoke(ctx, result.Lease.State, env); err != nil {
-		return nil, fault.In(err, "%s: what it obtained could not be given back", where)
+	return nil, r.refuse(ctx, namespace, bound, result.Lease)
+}
+
+// refuse gives a lease back and says why.
+func (r *Runner) refuse(ctx context.Context, namespace string, bound generators.Bound, obtained *generators.Lease) error {
+	if err := bound.Revoke(ctx, obtained.State, r.env(namespace, bound)); err != nil {
+		return fault.In(err, "%s: what it obtained could not be given back", described(bound))
 	}
-	return nil, fault.New(fault.Unsupported, "%s yields leases, which this operator does not keep", where)
+	return fault.New(fault.Unsupported, "%s yields leases, which this operator does not keep here", described(bound))
+}
+
+func (r *Runner) env(namespace string, bound generators.Bound) generators.Env {
+	return generators.Env{
+		Resolver: r.Credentials.For(credentials.Referrer{Kind: bound.Kind(), Namespace: namespace, Consumer: namespace}),
+		HTTP:     r.HTTP,
+		Clock:    r.Clock,
+	}
+}
+
+func described(bound generators.Bound) string {
+	return fmt.Sprintf("generator %s %q", bound.Kind(), bound.Object().GetName())
 }

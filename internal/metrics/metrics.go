@@ -19,6 +19,7 @@ const (
 	ClusterPushSecret     Kind = "clusterpushsecret"
 	SecretStore           Kind = "secretstore"
 	ClusterSecretStore    Kind = "clustersecretstore"
+	GeneratorState        Kind = "generatorstate"
 )
 
 // conditionDeleted stands in for the conditions of an ExternalSecret that is gone. No object ever carries it.
@@ -26,8 +27,9 @@ const conditionDeleted = "Deleted"
 
 // Metrics are all metrics of the operator. They are safe for concurrent use.
 type Metrics struct {
-	syncCalls, syncErrors, apiCalls *prometheus.CounterVec
-	conditions, durations           map[Kind]*prometheus.GaugeVec
+	syncCalls, syncErrors, apiCalls, abandoned *prometheus.CounterVec
+	expiries                                   *prometheus.GaugeVec
+	conditions, durations                      map[Kind]*prometheus.GaugeVec
 }
 
 // New registers all metrics with reg. An error means that one of their names is taken.
@@ -38,11 +40,16 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 		syncErrors: counter("externalsecret_sync_calls_error", "Syncs of the ExternalSecret that failed.", object...),
 		apiCalls: counter("externalsecret_provider_api_calls_count", "Calls to the system behind a store.",
 			"provider", "call", "status"),
+		abandoned: counter("generatorstate_abandoned_total", "Leases that could not be given back and were given up.", "namespace"),
+		expiries: gauge(GeneratorState, "expiry_timestamp_seconds",
+			"When what a generator has obtained ends, in seconds since 1970.", append(object, "owner")...),
 		conditions: map[Kind]*prometheus.GaugeVec{},
 		durations:  map[Kind]*prometheus.GaugeVec{},
 	}
-	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls}
-	for _, kind := range []Kind{ExternalSecret, ClusterExternalSecret, PushSecret, ClusterPushSecret, SecretStore, ClusterSecretStore} {
+	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls, m.abandoned, m.expiries}
+	for _, kind := range []Kind{
+		ExternalSecret, ClusterExternalSecret, PushSecret, ClusterPushSecret, SecretStore, ClusterSecretStore, GeneratorState,
+	} {
 		m.conditions[kind] = gauge(
 			kind,
 			"status_condition",
@@ -95,12 +102,28 @@ func (m *Metrics) ProviderCall(provider, call string, err error) {
 	m.apiCalls.WithLabelValues(provider, call, status).Inc()
 }
 
+// Abandoned counts one lease that is not given back though nobody needs it any more.
+func (m *Metrics) Abandoned(namespace string) { m.abandoned.WithLabelValues(namespace).Inc() }
+
+// Expires records when the lease that a GeneratorState describes ends; a zero time is none that ends, or none in use.
+// owner is the kind and the name of the object that has it.
+func (m *Metrics) Expires(namespace, name, owner string, at time.Time) {
+	if at.IsZero() {
+		m.expiries.DeletePartialMatch(prometheus.Labels{"name": name, "namespace": namespace})
+		return
+	}
+	m.expiries.WithLabelValues(name, namespace, owner).Set(float64(at.Unix()))
+}
+
 // Forget removes the metrics of an object that is gone. Of an ExternalSecret one stays that says so, which dashboards
 // of this API rely on.
 func (m *Metrics) Forget(kind Kind, namespace, name string) {
 	labels := prometheus.Labels{"name": name, "namespace": namespace}
 	m.conditions[kind].DeletePartialMatch(labels)
 	m.durations[kind].Delete(labels)
+	if kind == GeneratorState {
+		m.expiries.DeletePartialMatch(labels)
+	}
 	if kind == ExternalSecret {
 		m.syncCalls.Delete(labels)
 		m.syncErrors.Delete(labels)

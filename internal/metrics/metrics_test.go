@@ -86,6 +86,27 @@ func TestMetrics(t *testing.T) {
 			},
 		},
 		{
+			reason: "leases that are given up count by namespace", name: "generatorstate_abandoned_total",
+			act:  func(m *metrics.Metrics) { m.Abandoned("ns"); m.Abandoned("ns"); m.Abandoned("other") },
+			want: []string{`generatorstate_abandoned_total{namespace="ns"} 2`, `generatorstate_abandoned_total{namespace="other"} 1`},
+		},
+		{
+			reason: "the end of a lease is in seconds", name: "generatorstate_expiry_timestamp_seconds",
+			act:  func(m *metrics.Metrics) { m.Expires("ns", "a", "ExternalSecret/app", time.Unix(1000, 0)) },
+			want: []string{`generatorstate_expiry_timestamp_seconds{name="a",namespace="ns",owner="ExternalSecret/app"} 1000`},
+		},
+		{
+			reason: "a lease that is not in use any more, or is gone, ends at no time", name: "generatorstate_expiry_timestamp_seconds",
+			act: func(m *metrics.Metrics) {
+				for _, name := range []string{"a", "b", "c"} {
+					m.Expires("ns", name, "ExternalSecret/app", time.Unix(1000, 0))
+				}
+				m.Expires("ns", "a", "ExternalSecret/app", time.Time{})
+				m.Forget(metrics.GeneratorState, "ns", "b")
+			},
+			want: []string{`generatorstate_expiry_timestamp_seconds{name="c",namespace="ns",owner="ExternalSecret/app"} 1000`},
+		},
+		{
 			reason: "a deleted ExternalSecret leaves only that it is deleted", name: "externalsecret_status_condition",
 			act: func(m *metrics.Metrics) {
 				m.Condition(metrics.ExternalSecret, "ns", "a", "Ready", metav1.ConditionTrue)

@@ -10,7 +10,7 @@ import (
 // A flag that would make something safer, such as --metrics-auth, is not among them.
 func switches() []string {
 	return []string{
-		"enable-configmaps-caching", "enable-extended-metric-labels", "enable-generator-state",
+		"enable-configmaps-caching", "enable-extended-metric-labels",
 		"enable-managed-secrets-caching", "enable-secret-api-read-on-cache-mismatch", "enable-secrets-caching",
 		"enable-vault-token-cache", "experimental-enable-vault-token-cache", "experimental-enable-doppler-oidc-cache",
 	}
@@ -18,7 +18,7 @@ func switches() []string {
 
 func settings() []string {
 	return []string{
-		"generator-gc-grace-period", "vault-token-cache-size", "experimental-vault-token-cache-size", "experimental-doppler-oidc-cache-size",
+		"vault-token-cache-size", "experimental-vault-token-cache-size", "experimental-doppler-oidc-cache-size",
 		"doppler-etag-cache-size", "mysterybox-tokens-cache-size", "mysterybox-connections-cache-size", "pulumi-oidc-cache-size",
 	}
 }

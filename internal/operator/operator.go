@@ -146,6 +146,9 @@ func dependencies(
 	if err != nil {
 		return controllers.Deps{}, err
 	}
+	if o.GeneratorStates {
+		runner.Ledger = &lease.Ledger{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Hasher: hashing, Grace: o.GeneratorGrace}
+	}
 	return controllers.Deps{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Notices: noticed, Namespaces: o.Namespace == "",
 		Recorder: func(source string) events.EventRecorder { return tellingApart{mgr.GetEventRecorder(source)} },
@@ -153,7 +156,7 @@ func dependencies(
 		Engine: o.engine(), Hasher: hashing, Metrics: measured, Clock: clock.RealClock{},
 		Concurrency: o.Concurrency, StoreInterval: o.StoreInterval, FloodGate: o.FloodGate, NeverCopied: o.neverCopied(),
 		CheckStores: o.Stores, CheckClusterStores: o.ClusterStores, PushSecrets: o.PushSecrets,
-		GenericTargets: o.GenericTargets,
+		GenericTargets: o.GenericTargets, GeneratorStates: o.GeneratorStates,
 		// An operator of one namespace has no right to fill others.
 		ClusterExternalSecrets: o.ClusterExternalSecrets && o.Namespace == "",
 		ClusterPushSecrets:     o.ClusterPushSecrets && o.Namespace == "",

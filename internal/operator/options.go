@@ -28,6 +28,8 @@ type Options struct {
 	Stores                bool
 	ClusterStores         bool
 	PushSecrets           bool
+	GeneratorStates       bool
+	GeneratorGrace        time.Duration
 	GenericTargets        bool
 	LeaderElection        LeaderElection
 	LeftDelimiter         string
@@ -78,6 +80,11 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 	fs.BoolVar(&o.Stores, "enable-secret-store-reconciler", true, "Check SecretStores.")
 	fs.BoolVar(&o.ClusterStores, "enable-cluster-store-reconciler", true, "Check ClusterSecretStores.")
 	fs.BoolVar(&o.PushSecrets, "enable-push-secret-reconciler", true, "Push PushSecrets.")
+	fs.BoolVar(&o.GeneratorStates, "enable-generator-state", true,
+		"Keep and give back what generators obtain for a time. Without it such generators are refused, and GeneratorStates that "+
+			"there are stay.")
+	fs.DurationVar(&o.GeneratorGrace, "generator-gc-grace-period", 2*time.Minute,
+		"How long what a generator has obtained may still be used after something newer has taken its place.")
 	fs.BoolVar(&o.GenericTargets, "unsafe-allow-generic-targets", false,
 		"Let ExternalSecrets write objects of other kinds than Secret (target.manifest), which are not protected as Secrets are. "+
 			"The operator needs rights to these kinds.")

@@ -23,6 +23,7 @@ func TestFlags(t *testing.T) {
 		"enable-cluster-store-reconciler": "true", "enable-push-secret-reconciler": "true", "enable-leader-election": "false",
 		"leader-election-id": "external-secrets-controller", "leader-election-lease-duration": "15s",
 		"leader-election-renew-deadline": "10s", "leader-election-retry-period": "2s",
+		"enable-generator-state": "true", "generator-gc-grace-period": "2m0s",
 		"template-left-delimiter": "{{", "template-right-delimiter": "}}",
 		"metrics-secure": "false", "metrics-cert-dir": "", "metrics-cert-name": "tls.crt", "metrics-key-name": "tls.key", "enable-http2": "false",
 	}

@@ -23,6 +23,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
 	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 	"github.com/sluice-operator/sluice/internal/operator"
 	"github.com/sluice-operator/sluice/test/env/lab"
@@ -109,6 +110,8 @@ func ready(ctx context.Context, o client.Object) func() metav1.Condition {
 		case *esv1alpha1.PushSecret:
 			conditions = o.Status.Conditions
 		case *esv1alpha1.ClusterPushSecret:
+			conditions = o.Status.Conditions
+		case *genv1alpha1.GeneratorState:
 			conditions = o.Status.Conditions
 		case esv1.GenericStore:
 			conditions = o.StoreStatus().Conditions

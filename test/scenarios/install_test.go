@@ -59,7 +59,7 @@ var _ = Describe("an installation", Label("install"), func() {
 		Entry(nil, "clustersecretstores.external-secrets.io", "AGE,Status,Capabilities,Ready"),
 		Entry(nil, "pushsecrets.external-secrets.io", "AGE,Status,Last Sync"),
 		Entry(nil, "clusterpushsecrets.external-secrets.io", "AGE,Status"),
-		Entry(nil, "generatorstates.generators.external-secrets.io", "GC Deadline,Age"),
+		Entry(nil, "generatorstates.generators.external-secrets.io", "Kind,Generator,Owner,Expires,GC Deadline,Ready,Age"),
 	)
 
 	DescribeTable("gives the operator no right that it does not need", func(ctx context.Context, verb, resource string, arguments ...string) {

@@ -51,6 +51,14 @@ func GeneratedAnnotation(owner *esv1.ExternalSecret) string {
 	return generatedPrefix + part(owner.Name)
 }
 
+// leasePrefix precedes the name of an ExternalSecret whose values are lent.
+const leasePrefix = "lease.sluice.dev/"
+
+// LeaseAnnotation returns the annotation in which the target names the GeneratorStates that its values belong to.
+func LeaseAnnotation(owner *esv1.ExternalSecret) string {
+	return leasePrefix + part(owner.Name)
+}
+
 // part returns a name as the part of an annotation after the slash.
 func part(name string) string {
 	if len(name) <= maxReadableName {

@@ -40,6 +40,7 @@ const (
 	ReasonSourceChanged  Reason = "SourceChanged"
 	ReasonClockWentBack  Reason = "RefreshTimeInFuture"
 	ReasonInterval       Reason = "IntervalPassed"
+	ReasonLeaseEnds      Reason = "LeaseEnds"
 	ReasonNotDue         Reason = "NotDue"
 	ReasonWindowClosed   Reason = "SyncWindowClosed"
 	ReasonFrozen         Reason = "NeverAgain"
@@ -80,6 +81,9 @@ type Facts struct {
 	PreviousOver time.Time
 	// Target is the state of what was delivered.
 	Target Target
+	// Lease is the time that what was generated is good for, of several leases the one that is to be replaced first; zero
+	// when there is none that ends.
+	Lease Lease
 }
 
 // Decision is what is to be done.
@@ -109,9 +113,14 @@ func Refresh(f Facts) Decision {
 	if d, decided := first(f); decided {
 		return d
 	}
-	switch {
-	case Frozen(f):
+	if Frozen(f) {
 		return Decision{Reason: ReasonFrozen}
+	}
+	return withLease(f, unfrozen(f))
+}
+
+func unfrozen(f Facts) Decision {
+	switch {
 	case forced(f):
 		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
 	case f.Version != f.SyncedVersion:
@@ -190,14 +199,17 @@ func Jitter(identity string, interval time.Duration) time.Duration {
 
 // After returns when to look again after a refresh at this moment: zero when only a change can make the next one due.
 func After(f Facts) time.Duration {
+	if Frozen(f) {
+		return sooner(0, f)
+	}
 	var wait time.Duration
-	if f.Policy == esv1.RefreshPeriodic && f.Interval != 0 {
+	if f.Policy == esv1.RefreshPeriodic {
 		wait = f.Interval + Jitter(f.Identity, f.Interval)
 		if !f.Rotated.IsZero() {
 			wait = max(f.Rotated.Add(wait).Sub(f.Now), soon)
 		}
 	}
-	return sooner(wait, f)
+	return sooner(Sooner(wait, f.Lease.Due(f.Identity).Sub(f.Now)), f)
 }
 
 // soon is the wait for what is due already.
@@ -208,9 +220,5 @@ func sooner(wait time.Duration, f Facts) time.Duration {
 	if f.PreviousOver.IsZero() {
 		return wait
 	}
-	over := max(f.PreviousOver.Sub(f.Now), soon)
-	if wait == 0 {
-		return over
-	}
-	return min(wait, over)
+	return Sooner(wait, max(f.PreviousOver.Sub(f.Now), soon))
 }

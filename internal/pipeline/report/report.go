@@ -77,6 +77,10 @@ func Status(ctx context.Context, c client.Client, before, object client.Object) 
 	return client.IgnoreNotFound(c.Status().Patch(ctx, object, client.MergeFrom(before)))
 }
 
+// CleanupPatience is how long the deletion of an object waits for a system that does not let go of what the object has left
+// there. After it the object goes, so that its namespace can.
+const CleanupPatience = 2 * time.Minute
+
 // safetyNet is the longest wait after a failure that takes a change, because not everything that can mend one is watched. The
 // queue's own waits grow to the same length.
 const safetyNet = 5 * time.Minute

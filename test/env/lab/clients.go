@@ -14,10 +14,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
 )
 
 // The verbs that Refuse knows.
 const (
+	VerbCreate = "create"
 	VerbPatch  = "patch"
 	VerbStatus = "patch status"
 	VerbApply  = "apply"
@@ -44,7 +46,8 @@ func (l *Lab) enter(verb string, o client.Object) error {
 }
 
 // observed returns the client of the controllers: it reads what the operator's cache would hold, which of Secrets are
-// those that Sluice manages, and writes are counted. There is no Create and no Update: controllers never use them.
+// those that Sluice manages, and writes are counted. There is no Update, which controllers never use, and no Create but of
+// GeneratorStates, the names of which the API server makes.
 func (l *Lab) observed() client.Client {
 	watching, ok := l.Client.(client.WithWatch)
 	if !ok {
@@ -53,8 +56,14 @@ func (l *Lab) observed() client.Client {
 	return interceptor.NewClient(watching, interceptor.Funcs{
 		Get:  getManaged,
 		List: l.listIndexed,
-		Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error {
-			panic("a controller creates an object in place of applying it")
+		Create: func(ctx context.Context, c client.WithWatch, o client.Object, opts ...client.CreateOption) error {
+			if _, ok := o.(*genv1alpha1.GeneratorState); !ok {
+				panic("a controller creates an object in place of applying it")
+			}
+			if err := l.enter(VerbCreate, o); err != nil {
+				return err
+			}
+			return c.Create(ctx, o, opts...)
 		},
 		Update: func(context.Context, client.WithWatch, client.Object, ...client.UpdateOption) error {
 			panic("a controller updates an object in place of patching it")

@@ -109,7 +109,7 @@ func (l *Lab) Deps() controllers.Deps {
 	measured, err := metrics.New(prometheus.NewRegistry())
 	Expect(err).NotTo(HaveOccurred())
 	watched, live := l.observed(), l.live()
-	resolver := credentials.New(live, live)
+	resolver, hasher := credentials.New(live, live), fingerprint.New(make([]byte, fingerprint.KeySize))
 	return controllers.Deps{
 		Client: watched, Live: live, Notices: notices{reader: live},
 		Recorder: func(string) events.EventRecorder { return l.events },
@@ -118,11 +118,15 @@ func (l *Lab) Deps() controllers.Deps {
 		}),
 		Generators: &lease.Runner{
 			Reader: live, Generators: generated, Credentials: resolver, Clock: l.Clock, Class: stores.DefaultClass,
+			Ledger: &lease.Ledger{Client: watched, Live: live, Hasher: hasher, Grace: Grace},
 		},
-		Engine: templates.New(), Hasher: fingerprint.New(make([]byte, fingerprint.KeySize)), Metrics: measured, Clock: l.Clock,
+		Engine: templates.New(), Hasher: hasher, Metrics: measured, Clock: l.Clock,
 		StoreInterval: StoreInterval,
 	}
 }
+
+// Grace is how long a lease stays after another one has taken its place.
+const Grace = 2 * time.Minute
 
 // StoreInterval is the time between two checks of a store that names none.
 const StoreInterval = 5 * time.Minute

@@ -16,6 +16,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
 )
 
 // Create creates objects, in the test's namespace where they have one.
@@ -182,6 +183,8 @@ func statusOf(o client.Object) (conditions []metav1.Condition, observed int64) {
 	case *esv1alpha1.PushSecret:
 		return o.Status.Conditions, o.Status.ObservedGeneration
 	case *esv1alpha1.ClusterPushSecret:
+		return o.Status.Conditions, o.Status.ObservedGeneration
+	case *genv1alpha1.GeneratorState:
 		return o.Status.Conditions, o.Status.ObservedGeneration
 	case esv1.GenericStore:
 		return o.StoreStatus().Conditions, o.StoreStatus().ObservedGeneration

@@ -1,0 +1,108 @@
+package lease
+
+import (
+	"crypto/sha3"
+	"encoding/hex"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
+	"github.com/sluice-operator/sluice/generators"
+	"github.com/sluice-operator/sluice/internal/fault"
+)
+
+// Owner is an object that values are generated for.
+type Owner struct {
+	metav1.Object
+
+	// Kind of the object, with its group and version.
+	Kind schema.GroupVersionKind
+}
+
+// key names the owner in a label of its states. An object that is made anew under the same name has the same.
+func (o Owner) key() string {
+	sum := sha3.Sum224([]byte(strings.Join([]string{o.Kind.Kind, o.GetNamespace(), o.GetName()}, "/")))
+	return hex.EncodeToString(sum[:])
+}
+
+// has says whether a state belongs to the owner. Those of the reference implementation name it in an owner reference alone.
+func (o Owner) has(state *genv1alpha1.GeneratorState) bool {
+	return state.Labels[genv1alpha1.LabelOwnerKey] == o.key() ||
+		slices.ContainsFunc(state.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == o.GetUID() })
+}
+
+// reference does not block the deletion of the owner, which would take a right to the finalizers of its kind.
+func (o Owner) reference() metav1.OwnerReference {
+	return metav1.OwnerReference{
+		APIVersion: o.Kind.GroupVersion().String(), Kind: o.Kind.Kind, Name: o.GetName(), UID: o.GetUID(), Controller: new(true),
+	}
+}
+
+// State is a GeneratorState, read as the lease that it describes.
+type State struct{ *genv1alpha1.GeneratorState }
+
+// Slot names the place in the owner that the values are for; empty when it is not known.
+func (s State) Slot() string { return s.Annotations[genv1alpha1.AnnotationSlot] }
+
+// Issued is when the lease began; zero when it is not known.
+func (s State) Issued() time.Time { return s.time(genv1alpha1.AnnotationIssuedAt) }
+
+// Expires is when the lease ends by itself; zero when it does not, or it is not known.
+func (s State) Expires() time.Time { return s.time(genv1alpha1.AnnotationExpiresAt) }
+
+func (s State) time(annotation string) time.Time {
+	at, err := time.Parse(time.RFC3339, s.Annotations[annotation])
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// Undelivered says that nobody is known to have the values.
+func (s State) Undelivered() bool {
+	_, undelivered := s.Annotations[genv1alpha1.AnnotationUndelivered]
+	return undelivered
+}
+
+// Orphaned says that nothing owns the state, so that it would not go with its owner.
+func (s State) Orphaned() bool { return len(s.OwnerReferences) == 0 }
+
+// Live says that the values are in use: they were delivered, and nothing has taken their place.
+func (s State) Live() bool {
+	return !s.Undelivered() && s.Spec.GarbageCollectionDeadline == nil && s.DeletionTimestamp.IsZero()
+}
+
+// Overdue says that the deadline of the state has passed.
+func (s State) Overdue(now time.Time) bool {
+	return s.Spec.GarbageCollectionDeadline != nil && !now.Before(s.Spec.GarbageCollectionDeadline.Time)
+}
+
+// snapshot returns the generator as it is, with what is needed to bind it again and no more.
+func snapshot(bound generators.Bound) (runtime.RawExtension, error) {
+	object := bound.Object()
+	kind := bound.Kind()
+	if _, cluster := object.(*genv1alpha1.ClusterGenerator); cluster {
+		kind = genv1alpha1.KindClusterGenerator
+	}
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(object)
+	if err != nil {
+		return runtime.RawExtension{}, fault.Wrap(fault.Unknown, err, "the spec cannot be written as JSON")
+	}
+	metadata := map[string]any{"name": object.GetName(), "uid": string(object.GetUID()), "generation": object.GetGeneration()}
+	if object.GetNamespace() != "" {
+		metadata["namespace"] = object.GetNamespace()
+	}
+	raw, err := json.Marshal(map[string]any{
+		"apiVersion": genv1alpha1.GroupVersion().String(), "kind": kind, "metadata": metadata, "spec": fields["spec"],
+	})
+	if err != nil {
+		return runtime.RawExtension{}, fault.Wrap(fault.Unknown, err, "the spec cannot be written as JSON")
+	}
+	return runtime.RawExtension{Raw: raw}, nil
+}
