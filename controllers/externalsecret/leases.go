@@ -234,8 +234,8 @@ func (w *observed) ends(slot string) bool {
 	return w.ending(func(s lease.State) bool { return s.Slot() == slot })
 }
 
-// endless says when the values end, where the policy keeps them until then and beyond.
-func endless(es *esv1.ExternalSecret, out outcome) string {
+// lasting says when the values end, where the policy keeps them until then and beyond.
+func lasting(es *esv1.ExternalSecret, out outcome) string {
 	if !plan.Frozen(out.facts) || out.facts.Lease.Until.IsZero() {
 		return ""
 	}

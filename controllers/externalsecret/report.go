@@ -46,13 +46,8 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	es.Status.ObservedGeneration = es.Generation
 	changed := report.Ready(&es.Status.Conditions, c.Clock.Now(), es.Generation, status, reason, message)
 	report.Stalled(&es.Status.Conditions, err, out.read)
-	if err == nil && out.decision.Reason != plan.ReasonWindowClosed {
-		// What an earlier try has obtained is delivered by now, or not wanted any more. A later request asks for something new.
-		c.Generators.Forget(esv1.KindExternalSecret, client.ObjectKeyFromObject(es))
-	}
-	if err == nil && out.decision.Due {
-		c.record(before, es, out)
-		c.followers.Settle(client.ObjectKeyFromObject(es), out.changes)
+	if err == nil {
+		c.succeeded(before, es, out)
 	}
 	if out.decision.Due || err != nil {
 		c.Metrics.Synced(es.Namespace, es.Name, err)
@@ -72,6 +67,19 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	return report.Later(out.next()), nil
 }
 
+// succeeded remembers a sync without an error.
+func (c *Controller) succeeded(before, es *esv1.ExternalSecret, out outcome) {
+	name := client.ObjectKeyFromObject(es)
+	if out.decision.Reason != plan.ReasonWindowClosed {
+		// What an earlier try has obtained is delivered by now, or not wanted any more. A later request asks for something new.
+		c.Generators.Forget(esv1.KindExternalSecret, name)
+	}
+	if out.decision.Due {
+		c.record(before, es, out)
+		c.followers.Settle(name, out.changes)
+	}
+}
+
 // success returns the reason and message of a sync without an error.
 func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, message string) {
 	synced, say := plan.SyncedGeneration(es.Status.SyncedResourceVersion), wordsOf(es)
@@ -80,7 +88,7 @@ func (c *Controller) success(es *esv1.ExternalSecret, out outcome) (reason, mess
 		return say.synced, say.noun + " synced; " + heldBack(es, out)
 	case !out.decision.Due && out.decision.Reason == plan.ReasonFrozen && synced != es.Generation:
 		return say.synced, fmt.Sprintf("%s synced; generation %d is not applied, generation %d was synced: %s",
-			say.noun, es.Generation, synced, frozenBy(&es.Spec)) + endless(es, out)
+			say.noun, es.Generation, synced, frozenBy(&es.Spec)) + lasting(es, out)
 	case !out.decision.Due:
 		return settled(es, out)
 	case out.change.Absent:
@@ -138,7 +146,7 @@ func settled(es *esv1.ExternalSecret, out outcome) (reason, message string) {
 
 func delivered(es *esv1.ExternalSecret, out outcome) (reason, message string) {
 	say := wordsOf(es)
-	return say.synced, say.noun + " synced" + endless(es, out) + helmHint(es.Spec.Target.Template)
+	return say.synced, say.noun + " synced" + lasting(es, out) + helmHint(es.Spec.Target.Template)
 }
 
 func frozenBy(spec *esv1.ExternalSecretSpec) string {

@@ -63,6 +63,7 @@ spec: {secretStoreRef: {name: store}, target: {creationPolicy: Orphan}, data: [{
 		apply(ctx, lent(ns, "unknown", "Dice", "", over))
 		Eventually(func() string { return kubectl(ctx, "describe", "generatorstate", "-n", ns, "unknown") }).Should(SatisfyAll(
 			ContainSubstring(`could not be given back: spec.resource: there is no generator of kind "Dice"`), ContainSubstring("Warning  Error")))
+		Expect(kubectl(ctx, "get", "generatorstates", "--all-namespaces")).To(ContainSubstring("Dice"))
 		kubectl(ctx, "delete", "generatorstate", "-n", ns, "unknown", "--wait=false")
 		kubectl(ctx, "patch", "generatorstate", "-n", ns, "unknown", "--type=merge", "--patch", `{"metadata":{"finalizers":null}}`)
 		Eventually(states(ctx, ns)).Should(BeEmpty())
