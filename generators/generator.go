@@ -77,6 +77,7 @@ type Generator struct {
 	keys      func(any) []string
 	generate  func(context.Context, any, Env) (Result, error)
 	revoke    func(context.Context, any, json.RawMessage, Env) error
+	revocable bool
 }
 
 // Option adds to the definition of a generator whose spec is S.
@@ -109,9 +110,8 @@ func Define[O, S any, P interface {
 	Object
 }](kind string, spec func(P) *S, union func(*genv1alpha1.GeneratorSpec) *S, generate Func[S], opts ...Option[S]) Generator {
 	d := definition[S]{
-		revoke: func(context.Context, *S, json.RawMessage, Env) error { return nil },
-		class:  func(*S) string { return "" },
-		keys:   func(*S) []string { return nil },
+		class: func(*S) string { return "" },
+		keys:  func(*S) []string { return nil },
 	}
 	for _, opt := range opts {
 		opt(&d)
@@ -131,8 +131,12 @@ func Define[O, S any, P interface {
 			return generate(ctx, typed(s), env)
 		},
 		revoke: func(ctx context.Context, s any, state json.RawMessage, env Env) error {
+			if d.revoke == nil {
+				return nil
+			}
 			return d.revoke(ctx, typed(s), state, env)
 		},
+		revocable: d.revoke != nil,
 	}
 }
 
@@ -180,6 +184,9 @@ func (b Bound) Keys() []string { return b.generator.keys(b.spec) }
 func (b Bound) Generate(ctx context.Context, env Env) (Result, error) {
 	return b.generator.generate(ctx, b.spec, env)
 }
+
+// Revocable reports whether runs yield leases that can be given back. All values of such a run belong together.
+func (b Bound) Revocable() bool { return b.generator.revocable }
 
 // Revoke gives back what state describes. What is gone already is no error.
 func (b Bound) Revoke(ctx context.Context, state json.RawMessage, env Env) error {

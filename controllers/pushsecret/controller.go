@@ -89,6 +89,9 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		WithOptions(c.Options).
 		For(&esv1alpha1.PushSecret{}, wakeup.OwnChanges()).
 		WatchesRawSource(source.Func(c.followers.Start))
+	if c.Generators.Ledger != nil {
+		b = watchLeases(b, mgr)
+	}
 	return wakeup.Watch(b, &esv1alpha1.PushSecretList{}, wakeup.Sources{
 		Reader: c.Client, Notices: c.Notices, Generators: c.Generators.Generators, Namespaces: c.Namespaces,
 	}).Complete(c)
@@ -102,6 +105,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		if client.IgnoreNotFound(err) == nil {
 			c.rounds.end(req.NamespacedName)
 			c.followers.Forget(req.NamespacedName)
+			c.Generators.Forget(kind, req.NamespacedName)
 			c.refreshed.Forget(req.NamespacedName)
 			c.Metrics.Forget(metrics.PushSecret, req.Namespace, req.Name)
 		}

@@ -30,11 +30,17 @@ func (c *Controller) generated(ctx context.Context, p *pass, d plan.Decision) (l
 	}
 	survey(ctx, targets)
 	l := load{targets: targets}
-	if d.Rotate {
+	rotate := d.Rotate
+	if !rotate && g.Revocable() {
+		if rotate, err = c.lapsed(ctx, p, keys, targets); err != nil {
+			return load{}, err
+		}
+	}
+	if rotate {
 		l.source, l.round, err = c.rotation(ctx, p, d, g, keys, targets)
 	} else {
 		settled(targets)
-		l.source, err = c.recovered(ctx, ps, g, keys, targets, c.belief(ps, nil))
+		l.source, err = c.recovered(ctx, p, g, keys, targets, c.belief(ps, nil))
 	}
 	if err != nil {
 		return load{}, err
@@ -57,8 +63,9 @@ func settled(targets []*target) {
 
 // recovered returns the values that the stores are believed to hold, and new ones for what none holds.
 func (c *Controller) recovered(
-	ctx context.Context, ps *esv1alpha1.PushSecret, g generators.Bound, keys []string, targets []*target, b belief,
+	ctx context.Context, p *pass, g generators.Bound, keys []string, targets []*target, b belief,
 ) (render.Source, error) {
+	ps := p.ps
 	known, wanted := held(targets, keys, b)
 	raw := untouched(ps, g, known)
 	missing := slices.DeleteFunc(wanted, func(key string) bool { _, ok := known[key]; return ok })
@@ -73,7 +80,7 @@ func (c *Controller) recovered(
 			return render.Source{}, err
 		}
 	}
-	return c.minted(ctx, ps, g, known, raw, missing)
+	return c.minted(ctx, p, g, known, raw, missing)
 }
 
 // edited says whether a template may have changed since the last push, so that what it made is to be made again.
@@ -188,11 +195,12 @@ func (c *Controller) adopted(ctx context.Context, ps *esv1alpha1.PushSecret, kno
 // new value would not belong to it, and the error says so.
 func (c *Controller) minted(
 	ctx context.Context,
-	ps *esv1alpha1.PushSecret,
+	p *pass,
 	g generators.Bound,
 	known, raw map[string][]byte,
 	missing []string,
 ) (render.Source, error) {
+	ps := p.ps
 	incomplete := len(g.Keys()) == 0 || len(raw) < len(g.Keys())
 	if incomplete && makes(ps) && len(known) > len(raw) {
 		return render.Source{}, fault.New(
@@ -203,7 +211,7 @@ func (c *Controller) minted(
 		)
 	}
 	if incomplete {
-		values, err := c.Generators.Run(ctx, ps.Namespace, g)
+		values, err := p.tx.Run(ctx, slot, g)
 		if err != nil {
 			return render.Source{}, err
 		}

@@ -13,6 +13,7 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 )
@@ -27,6 +28,9 @@ type pass struct {
 	stores []selected
 	// changes in stores that the PushSecret has not looked at.
 	changes int
+	// leases of the PushSecret, and the transaction in which more are obtained.
+	leases []lease.State
+	tx     *lease.Tx
 }
 
 // selected is a store that a PushSecret pushes to.
@@ -77,7 +81,7 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 		p.facts.Rotated = ps.Status.LastRotationTime.Time
 	}
 	p.facts.PreviousOver = previousOver(ps, p.facts.RefreshTime)
-	return nil
+	return c.account(ctx, p)
 }
 
 func refsOf(stores []selected) []esv1.SecretStoreRef {

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -19,13 +18,10 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
 	"github.com/sluice-operator/sluice/internal/stores"
 	"github.com/sluice-operator/sluice/providers"
 )
-
-// cleanupPatience is how long the deletion of a PushSecret waits for a store that cannot be cleaned. After it the
-// PushSecret goes, so that its namespace can.
-const cleanupPatience = 2 * time.Minute
 
 // guard sets or removes the finalizer that deletionPolicy Delete needs.
 func (c *Controller) guard(ctx context.Context, ps *esv1alpha1.PushSecret) error {
@@ -49,11 +45,11 @@ func (c *Controller) finalize(ctx context.Context, ps *esv1alpha1.PushSecret) (c
 	}
 	c.pruneUnrecorded(ctx, ps)
 	if _, err := c.prune(ctx, ps, ps.Status.SyncedPushSecrets, nil); err != nil {
-		if c.Clock.Since(ps.DeletionTimestamp.Time) < cleanupPatience {
+		if c.Clock.Since(ps.DeletionTimestamp.Time) < report.CleanupPatience {
 			return c.report(ctx, &pass{ps: ps, before: ps.DeepCopy()}, outcome{}, waiting(err))
 		}
 		c.Events.Eventf(ps, nil, corev1.EventTypeWarning, esv1alpha1.ReasonErrored, "Cleanup",
-			"given up after %s: %s", cleanupPatience, fault.Message(err))
+			"given up after %s: %s", report.CleanupPatience, fault.Message(err))
 	}
 	before := ps.DeepCopy()
 	controllerutil.RemoveFinalizer(ps, esv1alpha1.FinalizerPushSecret)

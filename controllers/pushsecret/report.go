@@ -57,6 +57,7 @@ func (c *Controller) report(ctx context.Context, p *pass, out outcome, err error
 		return report.Retry(ctx, err, false, ps.Spec.RefreshIntervalOrDefault(), report.Failing(ps.Status.Conditions, c.Clock.Now()))
 	}
 	c.rounds.end(client.ObjectKeyFromObject(ps))
+	c.Generators.Forget(kind, client.ObjectKeyFromObject(ps))
 	return report.Later(next(ps, out)), nil
 }
 
@@ -67,14 +68,26 @@ func verdict(ps *esv1alpha1.PushSecret, out outcome, err error) (status metav1.C
 	case out.sourceGone:
 		return metav1.ConditionFalse, esv1alpha1.ReasonSourceDeleted, "source secret deleted; provider secrets cleaned up"
 	case out.unchanged:
-		return metav1.ConditionTrue, esv1alpha1.ReasonSynced, "PushSecret synced successfully. Existing secrets in providers unchanged."
+		return metav1.ConditionTrue, esv1alpha1.ReasonSynced, "PushSecret synced successfully. Existing secrets in providers unchanged." + ends(ps, out)
 	}
 	ready := meta.FindStatusCondition(ps.Status.Conditions, esv1.ConditionReady)
 	settled := !out.decision.Due && ready != nil && ready.ObservedGeneration == ps.Generation
 	if settled && (ready.Status == metav1.ConditionTrue || ready.Reason == esv1alpha1.ReasonSourceDeleted) {
 		return ready.Status, ready.Reason, ready.Message
 	}
-	return metav1.ConditionTrue, esv1alpha1.ReasonSynced, "PushSecret synced successfully"
+	return metav1.ConditionTrue, esv1alpha1.ReasonSynced, "PushSecret synced successfully" + ends(ps, out)
+}
+
+// ends says when the values end, where the policy keeps them until then and beyond.
+func ends(ps *esv1alpha1.PushSecret, out outcome) string {
+	if !endless(ps, out.facts) {
+		return ""
+	}
+	why := "refreshInterval is 0"
+	if ps.Spec.UpdatePolicyOrDefault() != esv1alpha1.UpdateReplace {
+		why = "updatePolicy is " + string(ps.Spec.UpdatePolicy)
+	}
+	return fmt.Sprintf("; what was generated ends at %s, and nothing replaces it then: %s", out.facts.Lease.Until.UTC().Format(time.RFC3339), why)
 }
 
 // record writes down what was pushed. The time alone is not worth a write each time.
@@ -91,7 +104,7 @@ func (c *Controller) record(p *pass, out *outcome) {
 	if out.generated == nil {
 		ps.Status.LastRotationTime = nil
 	}
-	ps.Status.Rotation, ps.Status.Generated = nil, out.generated
+	ps.Status.Rotation, ps.Status.Generated, ps.Status.Leases = nil, out.generated, out.leases
 	ps.Status.LastHandledForceSync, ps.Status.LastHandledRotate = force, rotate
 	c.refreshed.Set(ps, now, force)
 	ps.Status.SyncedResourceVersion = out.facts.Version
@@ -102,7 +115,7 @@ func (c *Controller) record(p *pass, out *outcome) {
 // next is how long until the next look.
 func next(ps *esv1alpha1.PushSecret, out outcome) time.Duration {
 	if !out.decision.Due {
-		return out.decision.Next
+		return plan.Sooner(out.decision.Next, out.undecided)
 	}
 	if force := out.facts.ForceSync; (force != "" && force != ps.Status.LastHandledForceSync) || out.facts.Rotate != ps.Status.LastHandledRotate {
 		return time.Millisecond
@@ -112,5 +125,8 @@ func next(ps *esv1alpha1.PushSecret, out outcome) time.Duration {
 		f.Rotated = ps.Status.LastRotationTime.Time
 	}
 	f.PreviousOver = previousOver(ps, f.Now)
-	return plan.After(f)
+	if endless(ps, f) {
+		f.Lease = plan.Lease{}
+	}
+	return plan.Sooner(plan.After(f), out.undecided)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -76,14 +77,18 @@ func (c *Controller) rotation(
 		return render.Source{}, nil, err
 	}
 	name, id := client.ObjectKeyFromObject(p.ps), roundID(p.ps, round, g)
-	source, begun := c.rounds.get(name, id)
-	if !begun {
-		if source, err = c.recovered(ctx, p.ps, g, keys, targets, c.belief(p.ps, round)); err != nil {
+	current, begun := c.rounds.get(name, id)
+	if !begun || !p.keeps(current.leases) {
+		if current.source, err = c.recovered(ctx, p, g, keys, targets, c.belief(p.ps, round)); err != nil {
 			return render.Source{}, nil, err
 		}
-		c.rounds.begin(name, id, source)
+		current.leases = namesOf(p.tx.Booked())
+		c.rounds.begin(name, id, current)
 	}
-	return source, round, nil
+	if len(current.leases) > 0 {
+		round.Leases = current.leases
+	}
+	return current.source, round, nil
 }
 
 // currentRound returns the round that is to be delivered: the one that has begun, unless force-sync asks for another.
@@ -93,8 +98,8 @@ func currentRound(p *pass, d plan.Decision, g generators.Bound) (*esv1alpha1.Pus
 		return open.DeepCopy(), nil
 	}
 	round := &esv1alpha1.PushSecretRotation{ForceSync: f.ForceSync, Rotate: f.Rotate}
-	if d.Reason != plan.ReasonRotate {
-		return round, nil
+	if d.Reason != plan.ReasonRotate || g.Revocable() {
+		return round, nil // what was obtained at once belongs together
 	}
 	round.Keys = plan.RotateKeys(f.Rotate)
 	if len(round.Keys) == 0 {
@@ -109,10 +114,19 @@ func currentRound(p *pass, d plan.Decision, g generators.Bound) (*esv1alpha1.Pus
 	return round, nil
 }
 
+// request names what the next values of a generator are for, so that those of one round are no other's.
+func request(ps *esv1alpha1.PushSecret, force, rotate string) string {
+	last := ""
+	if ps.Status.LastRotationTime != nil {
+		last = ps.Status.LastRotationTime.UTC().Format(time.RFC3339)
+	}
+	return strings.Join([]string{force, rotate, last}, "|")
+}
+
 // roundID names a round by what asked for it, and by what its values are made with.
 func roundID(ps *esv1alpha1.PushSecret, round *esv1alpha1.PushSecretRotation, g generators.Bound) string {
 	return strings.Join([]string{
-		string(ps.UID), plan.Generation(ps), round.ForceSync, round.Rotate, ps.Status.LastRotationTime.String(),
+		string(ps.UID), plan.Generation(ps), request(ps, round.ForceSync, round.Rotate),
 		string(g.Object().GetUID()), plan.Generation(g.Object()),
 	}, "|")
 }

@@ -18,23 +18,26 @@ type rounds struct {
 type round struct {
 	id     string
 	source render.Source
+	// leases are the names of the states of the values.
+	leases []string
 }
 
 func newRounds() *rounds { return &rounds{begun: map[types.NamespacedName]round{}} }
 
-// get returns the values of the round of the given identity; false when it has not begun.
-func (r *rounds) get(name types.NamespacedName, id string) (render.Source, bool) {
+// get returns the round of the given identity; false when it has not begun.
+func (r *rounds) get(name types.NamespacedName, id string) (round, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	current, ok := r.begun[name]
-	return current.source, ok && current.id == id
+	return current, ok && current.id == id
 }
 
 // begin puts a round in the place of any other of the same object.
-func (r *rounds) begin(name types.NamespacedName, id string, source render.Source) {
+func (r *rounds) begin(name types.NamespacedName, id string, begun round) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.begun[name] = round{id: id, source: source}
+	begun.id = id
+	r.begun[name] = begun
 }
 
 func (r *rounds) end(name types.NamespacedName) {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -31,6 +32,10 @@ type outcome struct {
 	synced esv1alpha1.SyncedPushSecretsMap
 	// generated are the keyed hashes of the generated values that were delivered; nil for a source that is a Secret.
 	generated map[string]string
+	// leases are the names of the states of those values.
+	leases []string
+	// undecided is how long until something may be given back that nobody has received; zero when there is nothing.
+	undecided time.Duration
 	// unchanged says that some value was there already and was left because of updatePolicy IfNotExists.
 	unchanged bool
 	// sourceGone says that the source Secret is gone, and with it what was pushed from it.
@@ -75,7 +80,7 @@ func (c *Controller) decide(ctx context.Context, p *pass, out *outcome) error {
 	}
 	generated := p.ps.Spec.Selector.GeneratorRef != nil
 	replaces := p.ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateReplace
-	out.facts, out.decision = p.facts, plan.Push(p.facts, generated, replaces)
+	out.facts, out.decision, out.undecided = p.facts, plan.Push(p.facts, generated, replaces), p.undecided()
 	logf.FromContext(ctx).V(1).Info("planned", out.decision.Fields()...)
 	return nil
 }
@@ -138,7 +143,10 @@ func (c *Controller) deliver(ctx context.Context, p *pass, out *outcome) error {
 		out.synced, err = c.prune(ctx, ps, out.synced, wanted)
 		failures = append(failures, err)
 	}
-	return combined(failures)
+	if err := combined(failures); err != nil {
+		return err
+	}
+	return c.conclude(ctx, p, load.round, out)
 }
 
 // announce writes down what is about to happen before it does: the values of a rotation, by which they are known again in

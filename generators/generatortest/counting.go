@@ -23,7 +23,7 @@ import (
 type Counting struct {
 	// Lifetime of a lease by the clock of the Env; zero for one that does not end by itself.
 	Lifetime time.Duration
-	// Leaseless makes results without a lease.
+	// Leaseless makes results without a lease. Set before Generator is called, it makes a generator that has nothing to give back.
 	Leaseless bool
 
 	mu           sync.Mutex
@@ -40,13 +40,18 @@ type countingState struct {
 
 // Generator returns a generator of kind Fake that obtains its values from c.
 func (c *Counting) Generator() generators.Generator {
+	options := []generators.Option[genv1alpha1.FakeSpec]{
+		generators.Keys(func(s *genv1alpha1.FakeSpec) []string { return slices.Collect(maps.Keys(texts(s))) }),
+		generators.ControllerClass(func(s *genv1alpha1.FakeSpec) string { return s.Controller }),
+	}
+	if !c.Leaseless {
+		options = append(options, generators.Revoke(c.revoke))
+	}
 	return generators.Define(genv1alpha1.KindFake,
 		func(o *genv1alpha1.Fake) *genv1alpha1.FakeSpec { return &o.Spec },
 		func(u *genv1alpha1.GeneratorSpec) *genv1alpha1.FakeSpec { return u.FakeSpec },
 		c.generate,
-		generators.Revoke(c.revoke),
-		generators.Keys(func(s *genv1alpha1.FakeSpec) []string { return slices.Collect(maps.Keys(texts(s))) }),
-		generators.ControllerClass(func(s *genv1alpha1.FakeSpec) string { return s.Controller }))
+		options...)
 }
 
 // FailGenerate makes every run return err and mint nothing, until it is called with nil.

@@ -224,6 +224,10 @@ type PushSecretRotation struct {
 	// Generated holds a keyed hash of each value of the round, by its key in the source.
 	// +optional
 	Generated map[string]string `json:"generated,omitempty"`
+	// Leases are the names of the GeneratorStates of the round's values.
+	// +listType=set
+	// +optional
+	Leases []string `json:"leases,omitempty"`
 }
 
 // PushSecretStatus is what the controller observed and did.
@@ -261,6 +265,10 @@ type PushSecretStatus struct {
 	// stores that differ is right, and nothing of the value.
 	// +optional
 	Generated map[string]string `json:"generated,omitempty"`
+	// Leases are the names of the GeneratorStates of the values that the stores have.
+	// +listType=set
+	// +optional
+	Leases []string `json:"leases,omitempty"`
 	// SyncedPushSecrets is what was pushed and not removed since, by store.
 	// +optional
 	SyncedPushSecrets SyncedPushSecretsMap `json:"syncedPushSecrets,omitempty"`

@@ -11,6 +11,11 @@ import (
 // without which nothing asks for a new value.
 func Push(f Facts, generated, replaces bool) Decision {
 	d := push(f, generated)
+	if lends := generated && replaces && f.Interval != 0; !d.Due && lends && f.Lease.Ends(f.Identity, f.Now) {
+		d = Decision{Due: true, Rotate: true, Reason: ReasonLeaseEnds}
+	} else if !d.Due && lends {
+		d.Next = Sooner(d.Next, f.Lease.Due(f.Identity).Sub(f.Now))
+	}
 	d.Rotate = d.Rotate && generated && replaces
 	if !d.Due {
 		d.Next = sooner(d.Next, f)

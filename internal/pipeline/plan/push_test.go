@@ -8,6 +8,11 @@ import (
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 )
 
+// lending makes what was delivered a lease that is about to end.
+func lending(f *plan.Facts) {
+	f.Lease = plan.Lease{From: f.Now.Add(-time.Hour), Until: f.Now.Add(time.Minute)}
+}
+
 func TestPush(t *testing.T) {
 	cases := map[string]struct {
 		reason              string
@@ -98,6 +103,28 @@ func TestPush(t *testing.T) {
 			reason: "a store that changes often must not put off a rotation for ever",
 			facts:  with(func(f *plan.Facts) { f.Rotated = f.Now.Add(-2 * time.Hour) }), generated: true, replaces: true,
 			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
+		},
+		"a lease near its end": {
+			reason: "what was obtained for a time is replaced before that is over, whatever the interval",
+			facts:  with(lending), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonLeaseEnds},
+		},
+		"a lease near its end with interval 0": {
+			reason: "the policy never replaces anything",
+			facts:  with(func(f *plan.Facts) { frozen(f); lending(f) }), generated: true, replaces: true,
+			want: plan.Decision{Reason: plan.ReasonFrozen},
+		},
+		"a lease near its end, IfNotExists": {
+			reason: "what exists is left alone",
+			facts:  with(lending), generated: true,
+			want: plan.Decision{Reason: plan.ReasonNotDue, Next: 50*time.Minute + plan.Jitter("uid", time.Hour)},
+		},
+		"a lease that ends before the interval": {
+			reason: "the next look is when it is to be replaced",
+			facts: with(func(f *plan.Facts) {
+				f.Lease = plan.Lease{From: f.Now.Add(-10 * time.Minute), Until: f.Now.Add(10 * time.Minute)}
+			}), generated: true, replaces: true,
+			want: plan.Decision{Reason: plan.ReasonNotDue, Next: 5*time.Minute + plan.Jitter("uid", 20*time.Minute)},
 		},
 		"a previous value whose time is over": {
 			reason: "it is taken away under every interval",

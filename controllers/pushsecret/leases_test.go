@@ -1,0 +1,206 @@
+package pushsecret_test
+
+import (
+	"errors"
+	"time"
+
+	. "github.com/onsi/ginkgo/v2"
+	. "github.com/onsi/gomega"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
+	"github.com/sluice-operator/sluice/controllers/generatorstate"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/providers/providertest"
+	"github.com/sluice-operator/sluice/test/env/lab"
+	"github.com/sluice-operator/sluice/test/gen"
+)
+
+var _ = Describe("A PushSecret of a generator that yields leases", func() {
+	var w *world
+	BeforeEach(func() {
+		w = newWorld()
+		w.Generator.Leaseless = false
+		w.restart()
+	})
+	unavailable := fault.New(fault.Unavailable, "no route")
+
+	// collect lets the collector look at every lease.
+	collect := func() {
+		GinkgoHelper()
+		d := w.Deps()
+		collector := generatorstate.New(generatorstate.Config{
+			Client: d.Client, Generators: d.Generators, Metrics: d.Metrics, Events: d.Recorder(""), Clock: d.Clock,
+		})
+		var all genv1alpha1.GeneratorStateList
+		Expect(admin.List(GinkgoT().Context(), &all, client.InNamespace(w.Namespace))).To(Succeed())
+		for i := range all.Items {
+			w.Reconcile(collector, &all.Items[i])
+		}
+	}
+	// expectUse expects the value of one run in both stores, and that only what was obtained in it is left after a while.
+	expectUse := func(ps *esv1alpha1.PushSecret, value string) {
+		GinkgoHelper()
+		w.ExpectRemote("a", "db", map[string]string{"password": value})
+		w.ExpectRemote("b", "db", map[string]string{"password": value})
+		Expect(ps.Status.Leases).To(HaveLen(1))
+		w.Clock.Step(20 * time.Minute)
+		w.reconcile(ps)
+		w.Clock.Step(20 * time.Minute)
+		collect()
+		Expect(w.Generator.Live()).To(HaveLen(1))
+		w.ExpectRemote("a", "db", map[string]string{"password": value})
+	}
+
+	It("keeps what is in use, and gives back what was replaced when nobody can be using it", func() {
+		ps := generated("a", "b").PushSecret
+		w.push(ps)
+		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+		collect()
+		Expect(w.Generator.Live()).To(HaveLen(1))
+		w.expectSettled(ps)
+
+		w.Annotate(ps, "force-sync", "1")
+		w.reconcile(ps)
+		collect()
+		Expect(w.Generator.Live()).To(HaveLen(2), "for the grace period")
+		expectUse(ps, "pw-2")
+		Expect(w.Generator.Minted()).To(Equal(2))
+	})
+
+	DescribeTable("obtains nothing twice for one need",
+		func(happens func(*esv1alpha1.PushSecret)) {
+			ps := generated("a", "b").PushSecret
+			w.push(ps)
+			happens(ps)
+			w.reconcile(ps)
+			w.reconcile(ps)
+			lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+			Expect(w.Generator.Minted()).To(Equal(1))
+			expectUse(ps, "pw-1")
+		},
+		Entry("after a restart", func(*esv1alpha1.PushSecret) { w.restart() }),
+		Entry("after a label", func(ps *esv1alpha1.PushSecret) { w.Label(ps, "team", "b") }),
+		Entry("after an edit", func(ps *esv1alpha1.PushSecret) {
+			lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Spec.DeletionPolicy = esv1alpha1.DeletionDelete })
+		}),
+		Entry("after the loss of the status", func(ps *esv1alpha1.PushSecret) {
+			lab.EditStatus(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Status = esv1alpha1.PushSecretStatus{} })
+			w.restart()
+		}),
+		Entry("after the loss of the value in one store", func(ps *esv1alpha1.PushSecret) {
+			w.Memory("a").Remove("db")
+			w.Annotate(ps, "note", "x")
+		}),
+	)
+
+	It("delivers what it obtained by the next try, also after a restart", func() {
+		w.Memory("b").Fail(providertest.CallPut, unavailable)
+		ps := generated("a", "b").PushSecret
+		w.Create(ps)
+		for range 2 {
+			_, err := w.Try(w.controller, ps)
+			Expect(err).To(HaveOccurred())
+		}
+		w.restart()
+		w.Clock.Step(time.Hour) // far longer than what nobody has received is kept
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		collect()
+		w.Memory("b").Fail(providertest.CallPut, nil)
+		w.reconcile(ps)
+		Expect(w.Generator.Minted()).To(Equal(1))
+		expectUse(ps, "pw-1")
+	})
+
+	It("gives back what nobody has received", func() {
+		ps := generated("a", "b").PushSecret
+		w.push(ps)
+		w.Annotate(ps, "force-sync", "1")
+		w.Refuse(func(verb string, o client.Object) error {
+			if _, ok := o.(*esv1alpha1.PushSecret); ok && verb == lab.VerbStatus {
+				return errors.New("etcd is full")
+			}
+			return nil
+		})
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		w.Refuse(nil)
+		w.restart()
+		w.reconcile(ps)
+		Expect(w.Generator.Minted()).To(Equal(3))
+		expectUse(ps, "pw-3")
+	})
+
+	It("obtains all values again when one is lost: they belong together", func() {
+		lab.Edit(w.Lab, gen.Fake("g", nil), func(g *genv1alpha1.Fake) { g.Spec.Data["user"] = "u" })
+		ps := generated("a").Data("user", "login", "user").PushSecret
+		w.push(ps)
+		w.ExpectRemote("a", "login", map[string]string{"user": "u-1"})
+		w.Memory("a").Remove("login")
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-2"})
+		w.ExpectRemote("a", "login", map[string]string{"user": "u-2"})
+		By("also when one is asked for")
+		w.Annotate(ps, "sluice.dev/rotate", "user")
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-3"})
+		w.ExpectRemote("a", "login", map[string]string{"user": "u-3"})
+	})
+
+	It("obtains new values when the lease was given back by somebody", func() {
+		ps := generated("a", "b").PushSecret
+		w.push(ps)
+		Expect(admin.DeleteAllOf(GinkgoT().Context(), &genv1alpha1.GeneratorState{}, client.InNamespace(w.Namespace))).To(Succeed())
+		collect()
+		Expect(w.Generator.Live()).To(BeEmpty())
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(ps)
+		expectUse(ps, "pw-2")
+	})
+
+	It("does not take over what a PushSecret has left whose leases went with it", func() {
+		ps := generated("a", "b").PushSecret
+		w.push(ps)
+		w.Delete(ps)
+		w.reconcile(ps)
+		// This is what the garbage collector does.
+		Expect(admin.DeleteAllOf(GinkgoT().Context(), &genv1alpha1.GeneratorState{}, client.InNamespace(w.Namespace))).To(Succeed())
+		collect()
+		ps.ResourceVersion, ps.UID, ps.Status = "", "", esv1alpha1.PushSecretStatus{}
+		w.push(ps)
+		expectUse(ps, "pw-2")
+	})
+
+	It("replaces values before they end, whatever the interval, and warns where it may not", func() {
+		w.Generator.Lifetime = time.Hour
+		ps := generated("a", "b").PushSecret
+		once := generated("a").Every(0).PushSecret
+		once.Name, once.Spec.Data[0].Match.RemoteRef.RemoteKey = "once", "other"
+		w.push(ps)
+		Expect(w.Reconcile(w.controller, ps).RequeueAfter).To(BeNumerically("~", 46*time.Minute, 2*time.Minute))
+		w.push(once)
+		lab.ExpectReady(once, esv1alpha1.ReasonSynced, "ends at", "refreshInterval is 0")
+		w.Clock.Step(49 * time.Minute)
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-3"})
+		w.reconcile(once)
+		w.ExpectRemote("a", "other", map[string]string{"password": "pw-2"})
+		w.expectSettled(ps)
+	})
+
+	It("gives everything back when its source is another one", func() {
+		ps := generated("a", "b").PushSecret
+		w.push(ps)
+		lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) {
+			ps.Spec.Selector = esv1alpha1.PushSecretSelector{Secret: &esv1alpha1.PushSecretSecret{Name: "source"}}
+		})
+		w.reconcile(ps)
+		Expect(ps.Status.Leases).To(BeEmpty())
+		w.Clock.Step(10 * time.Minute)
+		collect()
+		Expect(w.Generator.Live()).To(BeEmpty())
+	})
+})
