@@ -23,7 +23,9 @@ func TestAll(t *testing.T) {
 				PushSecrets: true, CheckStores: true, CheckClusterStores: true, ClusterExternalSecrets: true, ClusterPushSecrets: true,
 				GeneratorStates: true,
 			},
-			want: []string{"externalsecret", "clusterexternalsecret", "generatorstate", "pushsecret", "clusterpushsecret", "secretstore", "clustersecretstore"},
+			want: []string{
+				"externalsecret", "clusterexternalsecret", "generatorstate", "pushsecret", "clusterpushsecret", "secretstore", "clustersecretstore",
+			},
 		},
 		{
 			name: "without ClusterPushSecrets", reason: "--enable-cluster-push-secret-reconciler=false, or --namespace",
