@@ -62,30 +62,57 @@ func (c *Controller) generate(
 		return nil, err
 	}
 	e := entry{slot: slotOf(&es.Spec, index)}
-	ends := w.ends(e.slot)
-	if !d.Rotate && !ends {
-		if e.kept, e.complete, err = c.kept(ctx, es, w, index, bound); err != nil {
-			return nil, err
-		}
-		ends = e.complete && w.ending(func(s lease.State) bool { return w.tx.Yielded(s, e.kept) })
-		if e.complete && !ends {
-			w.entries = append(w.entries, e)
-			return e.kept, c.note(es, w, index, e.kept)
-		}
+	rotates := d.Rotate && w.renews(bound)
+	if rotates {
+		err = c.spare(ctx, es, w, index, bound, &e)
+	} else {
+		err = c.reuse(ctx, es, w, index, bound, &e)
 	}
-	if !d.Rotate && ends {
-		e.kept, e.complete = nil, false
-		if err := c.replaceable(ctx, es, w, index); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return nil, err
+	}
+	if e.complete {
+		w.entries = append(w.entries, e)
+		return e.kept, c.note(es, w, index, e.kept)
 	}
 	values, err := w.tx.Run(ctx, e.slot, bound)
 	if err != nil {
 		return nil, err
 	}
+	w.rotated = w.rotated || rotates
 	maps.Copy(values, e.kept)
 	w.entries = append(w.entries, e)
 	return values, c.note(es, w, index, values)
+}
+
+// reuse notes the values that were delivered before and stay; none when their lease ends.
+func (c *Controller) reuse(
+	ctx context.Context, es *esv1.ExternalSecret, w *observed, index int, bound generators.Bound, e *entry,
+) (err error) {
+	ends := w.ends(e.slot)
+	if !ends {
+		if e.kept, e.complete, err = c.kept(ctx, es, w, index, bound); err != nil {
+			return err
+		}
+		ends = e.complete && w.ending(func(s lease.State) bool { return w.tx.Yielded(s, e.kept) })
+	}
+	if !ends {
+		return nil
+	}
+	e.kept, e.complete = nil, false
+	return c.replaceable(ctx, es, w, index)
+}
+
+// spare notes the values that a rotation of single keys leaves as they are. What was obtained at once belongs together.
+func (c *Controller) spare(
+	ctx context.Context, es *esv1.ExternalSecret, w *observed, index int, bound generators.Bound, e *entry,
+) (err error) {
+	if len(w.keys) == 0 || bound.Revocable() {
+		return nil
+	}
+	e.kept, _, err = c.kept(ctx, es, w, index, bound)
+	maps.DeleteFunc(e.kept, func(key string, _ []byte) bool { return slices.Contains(w.keys, key) })
+	return err
 }
 
 // note writes down the names that generated values have before they are rendered.

@@ -87,8 +87,8 @@ func (c *Controller) witness(es *esv1.ExternalSecret, w *observed) {
 		if s.Issued().After(w.facts.RefreshTime) {
 			w.facts.RefreshTime = s.Issued()
 		}
-		if c.Generators.AskedFor(s, w.facts.ForceSync) {
-			w.facts.HandledForceSync = w.facts.ForceSync
+		if c.Generators.AskedFor(s, w.request()) {
+			w.facts.HandledForceSync, w.facts.HandledRotate = w.facts.ForceSync, w.facts.Rotate
 		}
 	}
 }

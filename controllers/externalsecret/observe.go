@@ -32,6 +32,9 @@ type observed struct {
 	// entries are what was done about each generator, carried what the target said of leases before.
 	entries []entry
 	carried string
+	// keys are those of which a rotation is asked for; all when empty. rotated says that there was one.
+	keys    []string
+	rotated bool
 }
 
 // fillsOnly says that the target was there before an object that is delivered only once: the values that it has stay.
@@ -91,6 +94,10 @@ func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (obse
 	if err != nil {
 		return observed{}, err
 	}
+	if es.Status.ObservedGeneration == 0 && es.Status.LastHandledForceSync == "" {
+		// A request that stood there before Sluice first looked was another operator's, which does not record what it handled.
+		es.Status.LastHandledForceSync, es.Status.LastHandledRotate = plan.ForceSync(es), es.Annotations[esv1.AnnotationRotate]
+	}
 	w := observed{
 		target:   target,
 		Observed: seen,
@@ -109,10 +116,12 @@ func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (obse
 			SyncedInputs:     es.Status.SyncedInputs,
 			ForceSync:        plan.ForceSync(es),
 			HandledForceSync: c.refreshed.Handled(es, es.Status.LastHandledForceSync),
+			Rotate:           es.Annotations[esv1.AnnotationRotate],
+			HandledRotate:    es.Status.LastHandledRotate,
 			Target:           state(es, target, seen),
 		},
 	}
-	w.tx = c.Generators.Begin(ownerOf(es), w.facts.ForceSync)
+	w.tx = c.Generators.Begin(ownerOf(es), w.request())
 	return w, c.account(ctx, es, &w, false)
 }
 

@@ -160,7 +160,7 @@ func frozenBy(spec *esv1.ExternalSecretSpec) string {
 func (c *Controller) record(before, es *esv1.ExternalSecret, out outcome) {
 	now := c.Clock.Now()
 	c.refreshed.Set(es, now, out.facts.ForceSync)
-	es.Status.LastHandledForceSync = out.facts.ForceSync
+	es.Status.LastHandledForceSync, es.Status.LastHandledRotate = out.facts.ForceSync, out.facts.Rotate
 	if out.held {
 		return
 	}

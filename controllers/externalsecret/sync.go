@@ -90,14 +90,27 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	return out, err
 }
 
-// decide plans. Nothing is obtained because of what a cache has not seen yet.
+// decide plans. No generator runs because of what a cache has not seen yet, nor because of what was done and not recorded.
 func (c *Controller) decide(ctx context.Context, es *esv1.ExternalSecret, w *observed) (plan.Decision, error) {
 	decision := plan.Refresh(w.facts)
-	if !decision.Due || len(w.leases) == 0 || (!decision.Rotate && !plan.Renews(w.facts)) {
+	if !decision.Due || (!decision.Rotate && !plan.Renews(w.facts)) {
 		return decision, nil
 	}
-	err := c.account(ctx, es, w, true)
-	return plan.Refresh(w.facts), err
+	if err := c.recallRotation(ctx, es, w); err != nil {
+		return decision, err
+	}
+	if len(w.leases) > 0 {
+		if err := c.account(ctx, es, w, true); err != nil {
+			return decision, err
+		}
+	}
+	decision = plan.Refresh(w.facts)
+	if decision.Reason == plan.ReasonRotate {
+		var err error
+		w.keys, err = c.rotationKeys(ctx, es)
+		return decision, err
+	}
+	return decision, nil
 }
 
 // refresh reads the sources and brings the target into the state that they ask for.
@@ -190,7 +203,7 @@ func (c *Controller) bare(es *esv1.ExternalSecret, w *observed, data map[string]
 		in.Template.Data, in.Template.TemplateFrom = nil, nil
 	}
 	desired, err := c.shape(es, in)
-	for _, annotation := range []string{apply.GeneratedAnnotation(es), apply.LeaseAnnotation(es)} {
+	for _, annotation := range []string{apply.GeneratedAnnotation(es), apply.LeaseAnnotation(es), apply.RotationAnnotation(es)} {
 		if text, ok := w.target.GetAnnotations()[annotation]; ok && err == nil {
 			desired.Annotations[annotation] = text
 		}
@@ -269,12 +282,7 @@ func (c *Controller) render(
 	if wish.Desired, err = c.shape(es, in); err != nil {
 		return false, err
 	}
-	if len(w.generated) > 0 {
-		wish.Desired.Annotations[apply.GeneratedAnnotation(es)] = remember(&es.Spec, w.generated).String()
-	}
-	if names := w.leaseNames(); names != "" {
-		wish.Desired.Annotations[apply.LeaseAnnotation(es)] = names
-	}
+	c.annotate(es, w, wish.Desired.Annotations)
 	if w.fillsOnly() {
 		for key := range wish.Desired.Data {
 			if value, ok := w.target.Data[key]; ok {
@@ -283,6 +291,19 @@ func (c *Controller) render(
 		}
 	}
 	return false, nil
+}
+
+// annotate adds to the annotations of a target what it is to remember of generated values.
+func (c *Controller) annotate(es *esv1.ExternalSecret, w *observed, annotations map[string]string) {
+	if len(w.generated) > 0 {
+		annotations[apply.GeneratedAnnotation(es)] = remember(&es.Spec, w.generated).String()
+	}
+	if names := w.leaseNames(); names != "" {
+		annotations[apply.LeaseAnnotation(es)] = names
+	}
+	if mark := c.rotationMark(es, w); mark != "" {
+		annotations[apply.RotationAnnotation(es)] = mark
+	}
 }
 
 // inputHash is the fingerprint of everything that the target is rendered from. Without a template the object's own

@@ -21,7 +21,7 @@ func pushSecrets() *kinds {
 		childKind:  esv1alpha1.GroupVersion().WithKind(esv1alpha1.KindPushSecret),
 		called:     "push secret", resource: "pushsecrets", nameField: "spec.pushSecretName",
 		author:      esv1alpha1.FieldManagerClusterPushSecret,
-		requests:    []string{esv1.AnnotationForceSync, esv1.AnnotationForceSyncShort, esv1alpha1.AnnotationRotate},
+		requests:    []string{esv1.AnnotationForceSync, esv1.AnnotationForceSyncShort, esv1.AnnotationRotate},
 		newParent:   func() client.Object { return &esv1alpha1.ClusterPushSecret{} },
 		newChild:    func() client.Object { return &esv1alpha1.PushSecret{} },
 		newParents:  func() client.ObjectList { return &esv1alpha1.ClusterPushSecretList{} },

@@ -99,7 +99,7 @@ func rotates(ps *esv1alpha1.PushSecret) bool {
 }
 
 func rotateRequest(ps *esv1alpha1.PushSecret) string {
-	return ps.Annotations[esv1alpha1.AnnotationRotate]
+	return ps.Annotations[esv1.AnnotationRotate]
 }
 
 // stores resolves secretStoreRefs: each store once, in the order of the references. A store that is named and does not

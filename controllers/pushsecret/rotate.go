@@ -8,6 +8,7 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/generators"
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -103,12 +104,12 @@ func currentRound(p *pass, d plan.Decision, g generators.Bound) (*esv1alpha1.Pus
 	}
 	round.Keys = plan.RotateKeys(f.Rotate)
 	if len(round.Keys) == 0 {
-		return nil, fault.New(fault.Invalid, "annotation %s names no key before the @: force-sync rotates all", esv1alpha1.AnnotationRotate)
+		return nil, fault.New(fault.Invalid, "annotation %s names no key before the @: force-sync rotates all", esv1.AnnotationRotate)
 	}
 	for _, key := range round.Keys {
 		if known := g.Keys(); known != nil && (!slices.Contains(known, key) || made(p.ps, key)) {
 			return nil, fault.New(fault.Invalid, "annotation %s names %q, which generator %s %q does not make (it makes %s)",
-				esv1alpha1.AnnotationRotate, key, g.Kind(), g.Object().GetName(), strings.Join(slices.Sorted(slices.Values(known)), ", "))
+				esv1.AnnotationRotate, key, g.Kind(), g.Object().GetName(), strings.Join(slices.Sorted(slices.Values(known)), ", "))
 		}
 	}
 	return round, nil

@@ -72,11 +72,11 @@ var _ = Describe("A running operator with ClusterPushSecrets", Ordered, func() {
 		provisioned(ctx)
 		edit(ctx, cps, func(c *esv1alpha1.ClusterPushSecret) {
 			c.Spec.PushSecretSpec.Selector.Secret.Name = "another"
-			c.Annotations = map[string]string{esv1.AnnotationForceSync: "1", esv1alpha1.AnnotationRotate: "password"}
+			c.Annotations = map[string]string{esv1.AnnotationForceSync: "1", esv1.AnnotationRotate: "password"}
 		})
 		Eventually(first.sourceOf(ctx, "app")).Should(Equal("another"))
 		Expect(admin.Get(ctx, client.ObjectKeyFromObject(app), app)).To(Succeed())
-		Expect(app.Annotations).To(Equal(map[string]string{esv1.AnnotationForceSync: "1", esv1alpha1.AnnotationRotate: "password"}))
+		Expect(app.Annotations).To(Equal(map[string]string{esv1.AnnotationForceSync: "1", esv1.AnnotationRotate: "password"}))
 	})
 
 	It("makes the PushSecret of a new name as soon as that of the former one is gone", func(ctx SpecContext) {

@@ -121,6 +121,9 @@ type ExternalSecretStatus struct {
 	// LastHandledForceSync is the value of the force-sync annotation that was last acted on.
 	// +optional
 	LastHandledForceSync string `json:"lastHandledForceSync,omitempty"`
+	// LastHandledRotate is the value of the annotation sluice.dev/rotate that was last acted on.
+	// +optional
+	LastHandledRotate string `json:"lastHandledRotate,omitempty"`
 	// Conditions hold Ready. Its reasons are SecretSynced, SecretDeleted and SecretMissing when it is True, and SecretSyncedError when it is
 	// False; the message says what is missing.
 	// +listType=map

@@ -63,3 +63,8 @@ const FieldManagerPrefix = "externalsecrets.external-secrets.io/"
 
 // FieldManagerClusterExternalSecret is the field manager of the ExternalSecrets that a ClusterExternalSecret writes.
 const FieldManagerClusterExternalSecret = "clusterexternalsecrets.external-secrets.io"
+
+// AnnotationRotate asks for new generated values of single keys: their names as the generator has them, separated by commas, and
+// behind an @ anything that makes the value another one, as in "password,token@2026-11-26". Each new value of the annotation is one
+// request.
+const AnnotationRotate = "sluice.dev/rotate"

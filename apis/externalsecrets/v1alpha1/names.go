@@ -15,7 +15,3 @@ const FinalizerPushSecret = "pushsecret.externalsecrets.io/finalizer"
 
 // FieldManagerPrefix precedes the PushSecret's namespace and name in the field manager of its writes to Kubernetes stores.
 const FieldManagerPrefix = "pushsecrets.external-secrets.io/"
-
-// AnnotationRotate asks for new generated values of single keys of the source: their names, separated by commas, and behind an @ anything
-// that makes the value another one, as in "password,token@2026-11-26". Each new value of the annotation is one request.
-const AnnotationRotate = "sluice.dev/rotate"

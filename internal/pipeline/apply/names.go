@@ -59,6 +59,14 @@ func LeaseAnnotation(owner *esv1.ExternalSecret) string {
 	return leasePrefix + part(owner.Name)
 }
 
+// rotationPrefix precedes the name of an ExternalSecret whose generated values were rotated.
+const rotationPrefix = "rotated.sluice.dev/"
+
+// RotationAnnotation returns the annotation in which the target says when its generated values were last rotated, and what for.
+func RotationAnnotation(owner *esv1.ExternalSecret) string {
+	return rotationPrefix + part(owner.Name)
+}
+
 // part returns a name as the part of an annotation after the slash.
 func part(name string) string {
 	if len(name) <= maxReadableName {

@@ -123,6 +123,8 @@ func unfrozen(f Facts) Decision {
 	switch {
 	case forced(f):
 		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
+	case asked(f):
+		return Decision{Due: true, Rotate: true, Reason: ReasonRotate}
 	case f.Version != f.SyncedVersion:
 		return Decision{Due: true, Reason: ReasonObjectChanged}
 	case f.Policy == esv1.RefreshOnChange:
