@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -288,7 +289,7 @@ func (f *fleet) rotate(t *testing.T, random *rand.Rand, n int) {
 	random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	for _, name := range names[:min(n, len(names))] {
 		f.rotations++
-		f.asked[name] = fmt.Sprint(f.rotations)
+		f.asked[name] = strconv.Itoa(f.rotations)
 		for _, value := range f.pushed[name] {
 			f.Ask(value)
 		}

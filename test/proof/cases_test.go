@@ -120,7 +120,8 @@ func disturbances(at int, c call) []disturbance {
 		all = append(all, disturbance{name: "read error", refusal: broken(), spared: true})
 	}
 	if c.store != "" {
-		all = append(all, disturbance{name: "store out of reach", before: func(w *world, _ *process) { w.down[c.store] = 3 }, refusal: outOfReach(), spared: true})
+		goDown := func(w *world, _ *process) { w.down[c.store] = 3 }
+		all = append(all, disturbance{name: "store out of reach", before: goDown, refusal: outOfReach(), spared: true})
 	}
 	for i := range all {
 		all[i].at = at
@@ -133,8 +134,10 @@ func disturbances(at int, c call) []disturbance {
 func meddling(counts bool) []disturbance {
 	return []disturbance{
 		{name: "the status is lost", before: func(w *world, _ *process) { w.wipe() }, loose: true},
+		{name: "the status is lost, and the cache does not show it yet", before: unnoticed((*world).wipe), loose: true},
 		{name: "somebody annotates", before: func(w *world, _ *process) { w.annotate("note", "x") }, loose: counts},
 		{name: "somebody deletes and creates anew", before: func(w *world, _ *process) { w.delete() }, loose: true},
+		{name: "somebody deletes and creates anew, and the cache does not show it yet", before: unnoticed((*world).delete), loose: true},
 		{name: "another request", before: func(w *world, _ *process) {
 			w.ask(w.forced)
 			w.annotate("force-sync", "2")
@@ -144,5 +147,15 @@ func meddling(counts bool) []disturbance {
 			w.annotate("force-sync", "2")
 			w.deaf = true
 		}, loose: true},
+	}
+}
+
+// unnoticed is a change that the cache of the process does not show until the process writes, or looks again.
+func unnoticed(change func(*world)) func(*world, *process) {
+	return func(w *world, p *process) {
+		w.remember()
+		before := w.past[len(w.past)-1]
+		change(w)
+		p.past = before
 	}
 }

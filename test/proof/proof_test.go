@@ -164,6 +164,7 @@ func (f finding) known(s named) bool {
 
 // TestTheProofCanFail breaks what the operator relies on, one thing at a time.
 func TestTheProofCanFail(t *testing.T) {
+	t.Parallel()
 	server := newServer(t)
 	for _, tt := range []struct {
 		reason string

@@ -79,7 +79,7 @@ func (s *server) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	s.mu.Unlock()
 	answer, err := any(nil), error(apierrors.NewUnauthorized("unknown token"))
 	if p != nil {
-		answer, err = p.serve(in)
+		answer, err = p.serve(in.Context(), in)
 	}
 	code := http.StatusOK
 	if err != nil {
@@ -88,11 +88,13 @@ func (s *server) ServeHTTP(out http.ResponseWriter, in *http.Request) {
 	}
 	out.Header().Set("Content-Type", "application/json")
 	out.WriteHeader(code)
-	_ = json.NewEncoder(out).Encode(answer) // whoever does not listen any more has a deadline
+	if err := json.NewEncoder(out).Encode(answer); err != nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // serve answers one request of a store: /api/v1/namespaces/NAMESPACE/secrets/NAME.
-func (p *process) serve(in *http.Request) (any, error) {
+func (p *process) serve(ctx context.Context, in *http.Request) (any, error) {
 	parts := strings.Split(strings.Trim(in.URL.Path, "/"), "/")
 	if len(parts) != 6 || parts[4] != "secrets" {
 		return nil, apierrors.NewBadRequest("this server knows no " + in.URL.Path)
@@ -111,7 +113,7 @@ func (p *process) serve(in *http.Request) (any, error) {
 		if c.kind == read && p.world.flaw == blind {
 			return apierrors.NewNotFound(corev1.Resource("secrets"), at.Name)
 		}
-		secret, err = p.world.secret(in, at, body)
+		secret, err = p.world.secret(ctx, in, at, body)
 		return err
 	})
 	if c.kind == write {
@@ -121,8 +123,7 @@ func (p *process) serve(in *http.Request) (any, error) {
 }
 
 // secret carries out one request.
-func (w *world) secret(in *http.Request, at types.NamespacedName, body []byte) (*corev1.Secret, error) {
-	ctx := context.Background()
+func (w *world) secret(ctx context.Context, in *http.Request, at types.NamespacedName, body []byte) (*corev1.Secret, error) {
 	live := &corev1.Secret{}
 	err := w.admin.Get(ctx, at, live)
 	if client.IgnoreNotFound(err) != nil || (err != nil && in.Method != http.MethodPatch) {
@@ -144,15 +145,15 @@ func (w *world) secret(in *http.Request, at types.NamespacedName, body []byte) (
 	}
 	query := in.URL.Query()
 	owner := client.FieldOwner(query.Get("fieldManager"))
-	switch patch := types.PatchType(in.Header.Get("Content-Type")); {
-	case patch == types.ApplyPatchType:
+	switch patch := types.PatchType(in.Header.Get("Content-Type")); patch {
+	case types.ApplyPatchType:
 		options := []client.ApplyOption{owner}
 		if query.Get("force") == "true" {
 			options = append(options, client.ForceOwnership)
 		}
 		unstructured.RemoveNestedField(sent.Object, "metadata", "resourceVersion")
 		err = w.admin.Apply(ctx, client.ApplyConfigurationFromUnstructured(sent), options...)
-	case patch == types.MergePatchType:
+	case types.MergePatchType:
 		unstructured.RemoveNestedField(sent.Object, "metadata", "resourceVersion")
 		if body, err = json.Marshal(sent.Object); err == nil {
 			err = w.admin.Patch(ctx, live, client.RawPatch(types.MergePatchType, body), owner)

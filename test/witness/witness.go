@@ -92,11 +92,11 @@ func (w *Witness) Saw(at, text string) {
 		h.total++
 		number = len(h.seen)
 		if number > h.asked+1 {
-			w.violated("%s: %s shows value %d, and only %d rotations were asked for", h.name, p.name, number, h.asked)
+			w.violatedf("%s: %s shows value %d, and only %d rotations were asked for", h.name, p.name, number, h.asked)
 		}
 	}
 	if number < p.at {
-		w.violated("%s: %s goes back from value %d to value %d", h.name, p.name, p.at, number)
+		w.violatedf("%s: %s goes back from value %d to value %d", h.name, p.name, p.at, number)
 	}
 	p.at = number
 }
@@ -107,7 +107,7 @@ func (w *Witness) emptied(p *place) {
 	}
 	h := p.value
 	if !h.released {
-		w.violated("%s: %s has lost value %d", h.name, p.name, p.at)
+		w.violatedf("%s: %s has lost value %d", h.name, p.name, p.at)
 	}
 	p.at = 0
 	if !slices.ContainsFunc(h.places, func(p *place) bool { return p.at != 0 }) {
@@ -115,7 +115,7 @@ func (w *Witness) emptied(p *place) {
 	}
 }
 
-func (w *Witness) violated(format string, args ...any) {
+func (w *Witness) violatedf(format string, args ...any) {
 	w.violations = append(w.violations, fmt.Sprintf(format, args...))
 }
 

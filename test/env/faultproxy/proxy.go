@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -120,11 +121,7 @@ func (p *Proxy) Disturb(rules ...Rule) {
 func (p *Proxy) Counts() map[Fault]int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	counts := make(map[Fault]int, len(p.counts))
-	for fault, n := range p.counts {
-		counts[fault] = n
-	}
-	return counts
+	return maps.Clone(p.counts)
 }
 
 // ServeHTTP implements http.Handler.
@@ -190,10 +187,13 @@ func wait(ctx context.Context, delay time.Duration) {
 func refuse(out http.ResponseWriter, code int32, reason metav1.StatusReason) {
 	out.Header().Set("Content-Type", "application/json")
 	out.WriteHeader(int(code))
-	_ = json.NewEncoder(out).Encode(metav1.Status{ // who has gone needs no answer
+	err := json.NewEncoder(out).Encode(metav1.Status{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Status"},
 		Status:   metav1.StatusFailure, Code: code, Reason: reason, Message: "a bad network",
 	})
+	if err != nil {
+		panic(http.ErrAbortHandler)
+	}
 }
 
 // IsWatch says whether a request is a watch.

@@ -14,6 +14,7 @@ import (
 )
 
 func TestFaults(t *testing.T) {
+	t.Parallel()
 	tests := map[faultproxy.Fault]struct {
 		reason string
 		// code of the answer; 0 for none. whole says that the body arrives, forwarded that the server got the request.
