@@ -65,7 +65,9 @@ func TestBadNetwork(t *testing.T) {
 // bad are the rules of a bad network.
 func bad() []faultproxy.Rule {
 	return []faultproxy.Rule{
-		{Applies: faultproxy.IsWatch, Share: 0.5, Faults: []faultproxy.Fault{faultproxy.CutWatch, faultproxy.CutBefore, faultproxy.Unavailable}},
+		{Applies: faultproxy.IsWatch, Share: 0.9, Faults: []faultproxy.Fault{
+			faultproxy.CutWatch, faultproxy.CutWatch, faultproxy.CutWatch, faultproxy.CutBefore, faultproxy.Unavailable,
+		}},
 		{Applies: faultproxy.IsWrite, Share: 0.3, Faults: []faultproxy.Fault{
 			faultproxy.Conflict, faultproxy.Broken, faultproxy.Unavailable, faultproxy.Throttled, faultproxy.Late,
 			faultproxy.CutBefore, faultproxy.CutAfter, faultproxy.CutAfter,
