@@ -32,6 +32,9 @@ func subjects() []named {
 			}
 		}
 	}
+	for _, interval := range []time.Duration{0, time.Hour} {
+		all = append(all, named{fmt.Sprintf("PushSecret of single keys interval=%s", interval), rotated(interval)})
+	}
 	refreshes := map[string]func(gen.ExternalSecret) gen.ExternalSecret{
 		"Periodic":    func(es gen.ExternalSecret) gen.ExternalSecret { return es.Every(time.Hour) },
 		"interval=0":  func(es gen.ExternalSecret) gen.ExternalSecret { return es.Every(0) },
@@ -43,7 +46,9 @@ func subjects() []named {
 			for _, template := range []bool{false, true} {
 				s := delivered(creation, template)
 				s.object = refreshes[refresh](gen.ExternalSecret{ExternalSecret: s.object.(*esv1.ExternalSecret)}).ExternalSecret
-				s.forced, s.due = refresh == "Periodic" || refresh == "OnChange", refresh == "Periodic"
+				if s.due = refresh == "Periodic"; s.due || refresh == "OnChange" {
+					s.requested = sortedKeys(s.values)
+				}
 				all = append(all, named{fmt.Sprintf("ExternalSecret %s creation=%s template=%t", refresh, creation, template), s})
 			}
 		}
@@ -64,13 +69,24 @@ func pushed(
 			"a": {{left, "one", "a"}, {right, "one", "a"}},
 			"b": {{left, "two", "b"}, {right, "two", "b"}},
 		},
-		forced: update != esv1alpha1.UpdateIfNotExists, due: update != esv1alpha1.UpdateIfNotExists && interval > 0,
+		request: "force-sync", due: update != esv1alpha1.UpdateIfNotExists && interval > 0,
 	}
 	if template {
 		ps.Template("c", "{{ .a }}+{{ .b }}").Data("c", "two", "c")
 		s.values["c"] = []place{{left, "two", "c"}, {right, "two", "c"}}
 	}
+	if update != esv1alpha1.UpdateIfNotExists {
+		s.requested = sortedKeys(s.values)
+	}
 	ps.Namespace = home
+	return s
+}
+
+// rotated is a PushSecret of two values, one of which is asked for anew by itself, and leaves the one before beside it.
+func rotated(interval time.Duration) subject {
+	s := pushed("", interval, esv1alpha1.DeletionNone, false)
+	s.object.(*esv1alpha1.PushSecret).Spec.Data[0].PreviousProperty = "before"
+	s.request, s.wish, s.requested, s.previous = esv1alpha1.AnnotationRotate, "a@", []string{"a"}, place{left, "one", "before"}
 	return s
 }
 
@@ -79,7 +95,7 @@ func delivered(creation esv1.ExternalSecretCreationPolicy, template bool) subjec
 	es := gen.NewExternalSecret("thing").Generate(genv1alpha1.KindFake, "g").Creation(creation)
 	es.Namespace = home
 	s := subject{
-		controller: "externalsecret", object: es.ExternalSecret, removes: creation == esv1.CreateOwner,
+		controller: "externalsecret", object: es.ExternalSecret, removes: creation == esv1.CreateOwner, request: "force-sync",
 		values: map[string][]place{"a": {{home, "thing", "a"}}, "b": {{home, "thing", "b"}}},
 	}
 	if template {
@@ -139,12 +155,12 @@ func meddling(counts bool) []disturbance {
 		{name: "somebody deletes and creates anew", before: func(w *world, _ *process) { w.delete() }, loose: true},
 		{name: "somebody deletes and creates anew, and the cache does not show it yet", before: unnoticed((*world).delete), loose: true},
 		{name: "another request", before: func(w *world, _ *process) {
-			w.ask(w.forced)
-			w.annotate("force-sync", "2")
+			w.ask(w.requested...)
+			w.annotate(w.request, w.wish+"2")
 		}, loose: true},
 		{name: "another request, of which the notice is lost", before: func(w *world, _ *process) {
-			w.ask(w.forced)
-			w.annotate("force-sync", "2")
+			w.ask(w.requested...)
+			w.annotate(w.request, w.wish+"2")
 			w.deaf = true
 		}, loose: true},
 	}

@@ -20,13 +20,15 @@ func (w *world) play(d *disturbance) []string {
 		unheard bool
 	}{
 		{name: "first delivery", begin: w.create},
-		{name: "force-sync", unheard: deaf, begin: func() {
-			w.ask(w.forced)
-			w.annotate("force-sync", "1")
+		{name: "request", unheard: deaf, begin: func() {
+			w.ask(w.requested...)
+			w.annotate(w.request, w.wish+"1")
 		}},
 		{name: "interval", begin: func() {
-			// A request of which nobody has told is carried out now, by the same rotation.
-			w.ask(w.due && !deaf)
+			// A request of which nobody has told is carried out now, and the interval counts from there.
+			if w.due && !deaf {
+				w.ask(sortedKeys(w.values)...)
+			}
 			w.clock.Step(2 * time.Hour)
 		}},
 		{name: "later", begin: func() {}},
@@ -47,7 +49,7 @@ func (w *world) play(d *disturbance) []string {
 	}
 	visible := 0
 	for value := range w.values {
-		visible = w.Visible(value)
+		visible = max(visible, w.Visible(value))
 	}
 	// A run of which nobody has seen anything is no harm: the process died, or lost its answer, before it wrote.
 	spare := 0
@@ -75,12 +77,9 @@ func (w *world) rest(loose bool) []string {
 	}
 }
 
-// ask announces a rotation of all values, if there is to be one.
-func (w *world) ask(rotates bool) {
-	if !rotates {
-		return
-	}
-	for value := range w.values {
+// ask announces a rotation of values.
+func (w *world) ask(values ...string) {
+	for _, value := range values {
 		w.Ask(value)
 	}
 }
@@ -154,7 +153,7 @@ func TestGenerateOnce(t *testing.T) {
 
 // repeats says that a subject is known to rotate twice for one request when nobody has written down that the first rotation
 // has taken place: an ExternalSecret writes its target, and then, with another call, its status.
-func (s named) repeats() bool { return s.controller == "externalsecret" && s.forced }
+func (s named) repeats() bool { return s.controller == "externalsecret" && len(s.requested) > 0 }
 
 // known says whether a finding is of that kind.
 func (f finding) known(s named) bool {

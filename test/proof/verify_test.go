@@ -33,6 +33,7 @@ func (w *world) verify(loose bool) []string {
 		}
 	}
 	note(w.mixed())
+	note(w.outdated())
 	note(w.untrue())
 	note(w.restless())
 	return wrong
@@ -50,11 +51,23 @@ func (w *world) mixed() string {
 			seen[found] = true
 		}
 	}
-	if len(seen) > 1 && !w.torn {
+	together := len(w.requested) == 0 || len(w.requested) == len(w.values)
+	if len(seen) > 1 && together && !w.torn {
 		return fmt.Sprintf("values of runs %v stand side by side", sortedKeys(seen))
 	}
 	if made := texts["c"]; made != "" && texts["a"] != "" && made != texts["a"]+"+"+texts["b"] {
 		return fmt.Sprintf("a template has made %s of %s and %s", made, texts["a"], texts["b"])
+	}
+	return ""
+}
+
+// outdated says when what stands beside the newest text is not the one before.
+func (w *world) outdated() string {
+	if w.previous.key == "" {
+		return ""
+	}
+	if text, want := w.text(map[types.NamespacedName]*corev1.Secret{}, w.previous), w.Before("a"); text != want {
+		return fmt.Sprintf("%s is %q, and before it was %q", w.previous, text, want)
 	}
 	return ""
 }
@@ -93,8 +106,9 @@ func (w *world) untrue() string {
 	if !ok || w.deaf {
 		return ""
 	}
-	if want := ps.Annotations["force-sync"]; ps.Status.LastHandledForceSync != want {
-		return fmt.Sprintf("the status says that force-sync %q was handled, not %q", ps.Status.LastHandledForceSync, want)
+	handled := map[string]string{"force-sync": ps.Status.LastHandledForceSync, esv1alpha1.AnnotationRotate: ps.Status.LastHandledRotate}
+	if want := ps.Annotations[w.request]; handled[w.request] != want {
+		return fmt.Sprintf("the status says that request %q was handled, not %q", handled[w.request], want)
 	}
 	for _, store := range []string{left, right} {
 		listed := len(ps.Status.SyncedPushSecrets["SecretStore/"+store])

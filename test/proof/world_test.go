@@ -75,8 +75,14 @@ type subject struct {
 	object     client.Object
 	// values are the names of the generated values and where each of them goes.
 	values map[string][]place
-	// forced and due say whether force-sync and the interval ask for a rotation.
-	forced, due bool
+	// request is the annotation that asks for a rotation, and wish the beginning of its value; requested are the values that it
+	// is about.
+	request, wish string
+	requested     []string
+	// due says that the interval asks for a rotation of all values.
+	due bool
+	// previous is where the text goes on to stand that value "a" had before; its key is empty when that is nowhere.
+	previous place
 	// removes says that the values go with the object.
 	removes bool
 	flaw    flaw

@@ -148,6 +148,16 @@ func (h *history) spread() string {
 	return ""
 }
 
+// Before returns the text that a value had before its newest one; nothing when there was none in this life.
+func (w *Witness) Before(value string) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if seen := w.values[value].seen; len(seen) > 1 {
+		return seen[len(seen)-2]
+	}
+	return ""
+}
+
 // Visible returns how many different texts of a value have ever been seen.
 func (w *Witness) Visible(value string) int {
 	w.mu.Lock()

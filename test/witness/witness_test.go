@@ -118,3 +118,17 @@ func TestWitness(t *testing.T) {
 		})
 	}
 }
+
+func TestBefore(t *testing.T) {
+	w := &witness.Witness{}
+	w.Follow("v", "a")
+	w.Saw("a", "1")
+	if got := w.Before("v"); got != "" {
+		t.Errorf("before the first text there was %q", got)
+	}
+	w.Ask("v")
+	w.Saw("a", "2")
+	if got := w.Before("v"); got != "1" {
+		t.Errorf("before the second text there was %q", got)
+	}
+}
