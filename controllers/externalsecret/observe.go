@@ -26,6 +26,8 @@ type observed struct {
 	fresh bool
 	// generated are the names of the generated values that were read, after rewrites.
 	generated []string
+	// rotates says that generators run though they have delivered a value before.
+	rotates bool
 	// leases are what generators have obtained for this object so far, tx is what they obtain now.
 	leases []lease.State
 	tx     *lease.Tx

@@ -93,11 +93,22 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 // decide plans. Nothing is obtained because of what a cache has not seen yet.
 func (c *Controller) decide(ctx context.Context, es *esv1.ExternalSecret, w *observed) (plan.Decision, error) {
 	decision := plan.Refresh(w.facts)
-	if !decision.Due || len(w.leases) == 0 || (!decision.Rotate && !plan.Renews(w.facts)) {
+	if !decision.Due || (!decision.Rotate && !plan.Renews(w.facts)) {
 		return decision, nil
 	}
-	err := c.account(ctx, es, w, true)
-	return plan.Refresh(w.facts), err
+	if len(w.leases) > 0 {
+		if err := c.account(ctx, es, w, true); err != nil {
+			return decision, err
+		}
+	}
+	if decision.Rotate && len(generatorRefs(&es.Spec)) > 0 {
+		if err := c.recognise(ctx, es, w); err != nil {
+			return decision, err
+		}
+	}
+	decision = plan.Refresh(w.facts)
+	w.rotates = decision.Due && decision.Rotate
+	return decision, nil
 }
 
 // refresh reads the sources and brings the target into the state that they ask for.
@@ -190,7 +201,7 @@ func (c *Controller) bare(es *esv1.ExternalSecret, w *observed, data map[string]
 		in.Template.Data, in.Template.TemplateFrom = nil, nil
 	}
 	desired, err := c.shape(es, in)
-	for _, annotation := range []string{apply.GeneratedAnnotation(es), apply.LeaseAnnotation(es)} {
+	for _, annotation := range []string{apply.GeneratedAnnotation(es), apply.RotationAnnotation(es), apply.LeaseAnnotation(es)} {
 		if text, ok := w.target.GetAnnotations()[annotation]; ok && err == nil {
 			desired.Annotations[annotation] = text
 		}
@@ -271,6 +282,9 @@ func (c *Controller) render(
 	}
 	if len(w.generated) > 0 {
 		wish.Desired.Annotations[apply.GeneratedAnnotation(es)] = remember(&es.Spec, w.generated).String()
+		if mark := w.rotation(es); mark != "" {
+			wish.Desired.Annotations[apply.RotationAnnotation(es)] = mark
+		}
 	}
 	if names := w.leaseNames(); names != "" {
 		wish.Desired.Annotations[apply.LeaseAnnotation(es)] = names

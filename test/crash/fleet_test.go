@@ -37,10 +37,10 @@ type fleet struct {
 
 	// home has the objects and what is read, left and right are the stores.
 	home, left, right string
-	// pushed are the PushSecrets, and the values of each; given are values of ExternalSecrets.
+	// pushed are the PushSecrets, and the values of each; given are the ExternalSecrets that generate one of the same name.
 	pushed map[string][]string
 	given  []string
-	// asked is the last request to each PushSecret.
+	// asked is the last request to each object.
 	asked     map[string]string
 	rotations int
 	// keys are the keys of each Secret that the witness follows.
@@ -133,10 +133,11 @@ func (f *fleet) follow(value string, places ...place) {
 func (f *fleet) launch(t *testing.T) {
 	t.Helper()
 	policies := []esv1alpha1.PushSecretUpdatePolicy{"", esv1alpha1.UpdateReplace}
-	once := []func(gen.ExternalSecret) gen.ExternalSecret{
+	given := []func(gen.ExternalSecret) gen.ExternalSecret{
 		func(es gen.ExternalSecret) gen.ExternalSecret { return es.Policy(esv1.RefreshCreatedOnce) },
 		func(es gen.ExternalSecret) gen.ExternalSecret { return es.Every(0) },
 		func(es gen.ExternalSecret) gen.ExternalSecret { return es.Policy(esv1.RefreshOnChange) },
+		func(es gen.ExternalSecret) gen.ExternalSecret { return es.Every(time.Hour) },
 	}
 	for i, name := range f.names() {
 		f.create(t,
@@ -144,7 +145,7 @@ func (f *fleet) launch(t *testing.T) {
 				Data("password", name, "password").Data("token", name+"-token", "token").Update(policies[i%len(policies)]).PushSecret,
 			// What has changed in a store while there was no operator is read when its time has come.
 			gen.NewExternalSecret(name).Store(f.left).Data("password", name, "password").Every(3*time.Second).ExternalSecret,
-			once[i%len(once)](gen.NewExternalSecret(f.given[i]).Generate(genv1alpha1.KindPassword, "maker")).ExternalSecret,
+			given[i%len(given)](gen.NewExternalSecret(f.given[i]).Generate(genv1alpha1.KindPassword, "maker")).ExternalSecret,
 		)
 	}
 }
@@ -253,22 +254,35 @@ func (f *fleet) await(kind string, longest time.Duration) bool {
 	}
 }
 
-// settled are the PushSecrets whose values are everywhere what was asked for, and which say so.
-func (f *fleet) settled(t *testing.T) []string {
+// settled are the PushSecrets whose values are everywhere what was asked for, and which say so, and the ExternalSecrets
+// that can be asked for another value and have the one that was asked for.
+func (f *fleet) settled(t *testing.T) (pushed, given []string) {
 	t.Helper()
-	var list esv1alpha1.PushSecretList
-	if err := world.Client.List(t.Context(), &list, client.InNamespace(f.home)); err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for i := range list.Items {
-		ps := &list.Items[i]
-		says := ps.Status.LastHandledForceSync == f.asked[ps.Name] && meta.IsStatusConditionTrue(ps.Status.Conditions, esv1.ConditionReady)
-		if says && f.missing(ps.Name) == "" {
-			names = append(names, ps.Name)
+	var pushSecrets esv1alpha1.PushSecretList
+	var externalSecrets esv1.ExternalSecretList
+	for _, list := range []client.ObjectList{&pushSecrets, &externalSecrets} {
+		if err := world.Client.List(t.Context(), list, client.InNamespace(f.home)); err != nil {
+			t.Fatal(err)
 		}
 	}
-	return names
+	says := func(name, handled string, conditions []metav1.Condition) bool {
+		return handled == f.asked[name] && meta.IsStatusConditionTrue(conditions, esv1.ConditionReady)
+	}
+	for i := range pushSecrets.Items {
+		ps := &pushSecrets.Items[i]
+		if says(ps.Name, ps.Status.LastHandledForceSync, ps.Status.Conditions) && f.missing(ps.Name) == "" {
+			pushed = append(pushed, ps.Name)
+		}
+	}
+	for i := range externalSecrets.Items {
+		es := &externalSecrets.Items[i]
+		frozen := es.Spec.RefreshPolicy == esv1.RefreshCreatedOnce || es.Spec.RefreshIntervalOrDefault() == 0
+		if !frozen && slices.Contains(f.given, es.Name) &&
+			says(es.Name, es.Status.LastHandledForceSync, es.Status.Conditions) && f.Missing(es.Name) == "" {
+			given = append(given, es.Name)
+		}
+	}
+	return pushed, given
 }
 
 // missing says what the values of a PushSecret lack.
@@ -282,23 +296,36 @@ func (f *fleet) missing(name string) string {
 	return strings.Join(all, "; ")
 }
 
-// rotate asks at most n of the settled PushSecrets for new values.
+// rotate asks at most n of the settled PushSecrets, and as many ExternalSecrets, for new values.
 func (f *fleet) rotate(t *testing.T, random *rand.Rand, n int) {
 	t.Helper()
-	names := f.settled(t)
+	pushed, given := f.settled(t)
+	for _, name := range some(random, pushed, n) {
+		f.request(t, gen.NewPushSecret(name).PushSecret, f.pushed[name]...)
+	}
+	for _, name := range some(random, given, n) {
+		f.request(t, gen.NewExternalSecret(name).ExternalSecret, name)
+	}
+}
+
+// some returns at most n of the names, in any order.
+func some(random *rand.Rand, names []string, n int) []string {
 	random.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
-	for _, name := range names[:min(n, len(names))] {
-		f.rotations++
-		f.asked[name] = strconv.Itoa(f.rotations)
-		for _, value := range f.pushed[name] {
-			f.Ask(value)
-		}
-		ps := gen.NewPushSecret(name).PushSecret
-		ps.Namespace = f.home
-		patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"force-sync":%q}}}`, f.asked[name])
-		if err := world.Client.Patch(t.Context(), ps, client.RawPatch(types.MergePatchType, patch)); err != nil {
-			t.Fatal(err)
-		}
+	return names[:min(n, len(names))]
+}
+
+// request asks an object for new values.
+func (f *fleet) request(t *testing.T, o client.Object, values ...string) {
+	t.Helper()
+	f.rotations++
+	f.asked[o.GetName()] = strconv.Itoa(f.rotations)
+	for _, value := range values {
+		f.Ask(value)
+	}
+	o.SetNamespace(f.home)
+	patch := fmt.Appendf(nil, `{"metadata":{"annotations":{"force-sync":%q}}}`, f.asked[o.GetName()])
+	if err := world.Client.Patch(t.Context(), o, client.RawPatch(types.MergePatchType, patch)); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -316,7 +343,8 @@ func (f *fleet) rest(t *testing.T) {
 					t.Error(text)
 				}
 			}
-			t.Fatalf("%d of %d PushSecrets are settled", len(f.settled(t)), len(f.pushed))
+			pushed, _ := f.settled(t)
+			t.Fatalf("%d of %d PushSecrets are settled", len(pushed), len(f.pushed))
 		case <-tick:
 		}
 	}
@@ -329,8 +357,9 @@ func (f *fleet) rest(t *testing.T) {
 
 func (f *fleet) quiet(t *testing.T) bool {
 	t.Helper()
-	given := !slices.ContainsFunc(f.given, func(value string) bool { return f.Missing(value) != "" })
-	return given && len(f.settled(t)) == len(f.pushed)
+	unsettled := slices.ContainsFunc(f.given, func(value string) bool { return f.Missing(value) != "" })
+	pushed, _ := f.settled(t)
+	return !unsettled && len(pushed) == len(f.pushed)
 }
 
 // judge reports what was not in order.

@@ -51,6 +51,14 @@ func GeneratedAnnotation(owner *esv1.ExternalSecret) string {
 	return generatedPrefix + part(owner.Name)
 }
 
+// rotationPrefix precedes the name of an ExternalSecret whose generated values were rotated.
+const rotationPrefix = "rotation.sluice.dev/"
+
+// RotationAnnotation returns the annotation in which the target says which rotation its generated values come from.
+func RotationAnnotation(owner *esv1.ExternalSecret) string {
+	return rotationPrefix + part(owner.Name)
+}
+
 // leasePrefix precedes the name of an ExternalSecret whose values are lent.
 const leasePrefix = "lease.sluice.dev/"
 

@@ -20,6 +20,7 @@ func notCopied() []string {
 		"reconcile.external-secrets.io/",
 		"data-hash.sluice.dev/",
 		"generated.sluice.dev/",
+		"rotation.sluice.dev/",
 		"sluice.dev/",
 	}
 }
