@@ -75,6 +75,11 @@ test-fast: ## Run the tests that need no control plane; for running on save.
 test: assets bin/sluice bin/helm bin/postgres ## Run all tests; builds what they need first.
 	go test -timeout $(TEST_TIMEOUT) ./...
 
+.PHONY: test-crash
+test-crash: assets bin/sluice ## Kill the operator 200 times, then put a bad network before it for a minute. SEED= repeats a run.
+	go test ./test/crash -count=1 -v -timeout $(TEST_TIMEOUT) -crash.kills=200 -crash.objects=100 -crash.disturbed=1m \
+		$(if $(SEED),-crash.seed=$(SEED))
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each, guided by coverage.
 	@hack/fuzz $(FUZZTIME)

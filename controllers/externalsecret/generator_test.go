@@ -323,6 +323,35 @@ var _ = Describe("A generated value", func() {
 		}
 	})
 
+	It("is rotated once, also when the status cannot be written", func() {
+		es := generated("app").Every(time.Hour).ExternalSecret
+		w.sync(es)
+		again := map[string]func(){
+			"a request":   func() { w.Annotate(es, "force-sync", "1") },
+			"an interval": func() { w.Clock.Step(2 * time.Hour) },
+		}
+		for _, asks := range []string{"a request", "an interval"} {
+			before := w.Generator.Minted()
+			again[asks]()
+			w.Refuse(forbid(lab.VerbStatus))
+			_, err := w.Try(w.controller, es)
+			Expect(err).To(HaveOccurred())
+			w.Refuse(nil)
+			w.restart()
+			w.Clock.Step(time.Minute)
+			w.reconcile(es)
+			lab.ExpectReady(es, esv1.ReasonSecretSynced)
+			Expect(w.Generator.Minted()-before).To(Equal(1), asks)
+		}
+		Expect(w.Secret("app").Annotations).To(HaveKey("rotation.sluice.dev/app"))
+
+		By("carrying out the next request")
+		before := w.Generator.Minted()
+		w.Annotate(es, "force-sync", "2")
+		w.reconcile(es)
+		Expect(w.Generator.Minted() - before).To(Equal(1))
+	})
+
 	It("needs a generator, and says which", func() {
 		es := gen.NewExternalSecret("app").Generate(genv1alpha1.KindFake, "absent").ExternalSecret
 		w.sync(es)

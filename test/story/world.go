@@ -18,7 +18,7 @@ import (
 // The operator's place in the cluster, as config/ makes it.
 const (
 	OperatorNamespace = "sluice-system"
-	operatorAccount   = "sluice"
+	OperatorAccount   = "sluice"
 )
 
 // World is a control plane with the CRDs and the operator's rights installed.
@@ -75,7 +75,7 @@ func (w *World) install(ctx context.Context) error {
 			return fmt.Errorf("install %s: %w", path, err)
 		}
 	}
-	w.kubeconfig, err = w.KubeconfigFor(ctx, OperatorNamespace, operatorAccount)
+	w.kubeconfig, err = w.KubeconfigFor(ctx, OperatorNamespace, OperatorAccount)
 	return err
 }
 

@@ -60,7 +60,7 @@ func LeaseAnnotation(owner *esv1.ExternalSecret) string {
 }
 
 // rotationPrefix precedes the name of an ExternalSecret whose generated values were rotated.
-const rotationPrefix = "rotated.sluice.dev/"
+const rotationPrefix = "rotation.sluice.dev/"
 
 // RotationAnnotation returns the annotation in which the target says when its generated values were last rotated, and what for.
 func RotationAnnotation(owner *esv1.ExternalSecret) string {

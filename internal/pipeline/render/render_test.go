@@ -43,7 +43,8 @@ func TestSecretWithoutTemplate(t *testing.T) {
 	annotations := map[string]string{
 		"note": "n", "argocd.argoproj.io/tracking-id": "x", "meta.helm.sh/release-name": "x",
 		corev1.LastAppliedConfigAnnotation: "{}", "tracking.example.com": "kept, it is another name",
-		"data-hash.sluice.dev/app": "x", "generated.sluice.dev/app": "password=",
+		"data-hash.sluice.dev/app": "x", "generated.sluice.dev/app": "password=", "rotation.sluice.dev/app": "x",
+		"lease.sluice.dev/app": "x",
 	}
 	got, err := renderer("tracking.example.com/").Secret(render.Input{
 		Path: path, Values: fetched(), Labels: labels, Annotations: annotations,
@@ -58,7 +59,7 @@ func TestSecretWithoutTemplate(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what belongs to one object alone, or to the tools that apply it, is not copied (-want +got):\n%s", diff)
 	}
-	if len(labels) != 6 || len(annotations) != 7 {
+	if len(labels) != 6 || len(annotations) != 9 {
 		t.Error("the object's own labels and annotations were changed")
 	}
 }

@@ -20,6 +20,8 @@ func notCopied() []string {
 		"reconcile.external-secrets.io/",
 		"data-hash.sluice.dev/",
 		"generated.sluice.dev/",
+		"lease.sluice.dev/",
+		"rotation.sluice.dev/",
 		"sluice.dev/",
 	}
 }
