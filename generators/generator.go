@@ -78,6 +78,7 @@ type Generator struct {
 	generate  func(context.Context, any, Env) (Result, error)
 	revoke    func(context.Context, any, json.RawMessage, Env) error
 	revocable bool
+	together  bool
 }
 
 // Option adds to the definition of a generator whose spec is S.
@@ -87,6 +88,8 @@ type definition[S any] struct {
 	revoke RevokeFunc[S]
 	class  func(*S) string
 	keys   func(*S) []string
+	// together is set by Together.
+	together bool
 }
 
 // Revoke says how to give back a lease.
@@ -102,6 +105,10 @@ func ControllerClass[S any](f func(*S) string) Option[S] {
 func Keys[S any](f func(*S) []string) Option[S] {
 	return func(d *definition[S]) { d.keys = f }
 }
+
+// Together says that the values of a run belong together, as the two halves of a key do: one of them is of no use beside those of
+// another run. So it is for all that is obtained with a lease.
+func Together[S any]() Option[S] { return func(d *definition[S]) { d.together = true } }
 
 // Define makes a generator of the given kind. spec returns the spec of an object, union the field of a ClusterGenerator
 // that belongs to the kind, nil when it is not set.
@@ -137,6 +144,7 @@ func Define[O, S any, P interface {
 			return d.revoke(ctx, typed(s), state, env)
 		},
 		revocable: d.revoke != nil,
+		together:  d.together || d.revoke != nil,
 	}
 }
 
@@ -185,7 +193,10 @@ func (b Bound) Generate(ctx context.Context, env Env) (Result, error) {
 	return b.generator.generate(ctx, b.spec, env)
 }
 
-// Revocable reports whether runs yield leases that can be given back. All values of such a run belong together.
+// Together reports whether the values of a run belong together, so that all of them are replaced or none.
+func (b Bound) Together() bool { return b.generator.together }
+
+// Revocable reports whether runs yield leases that can be given back.
 func (b Bound) Revocable() bool { return b.generator.revocable }
 
 // Revoke gives back what state describes. What is gone already is no error.

@@ -8,6 +8,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/generators"
+	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/pipeline/apply"
 	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
@@ -94,6 +95,9 @@ func (c *Controller) reuse(
 		if e.kept, e.complete, err = c.kept(ctx, es, w, index, bound); err != nil {
 			return err
 		}
+		if err := whole(bound, e); err != nil {
+			return fault.In(err, "spec.dataFrom[%d]", index)
+		}
 		ends = e.complete && w.ending(func(s lease.State) bool { return w.tx.Yielded(s, e.kept) })
 	}
 	if !ends {
@@ -103,11 +107,24 @@ func (c *Controller) reuse(
 	return c.replaceable(ctx, es, w, index)
 }
 
-// spare notes the values that a rotation of single keys leaves as they are. What was obtained at once belongs together.
+// whole sees to it that what belongs together comes from one run.
+func whole(bound generators.Bound, e *entry) error {
+	if e.complete || len(e.kept) == 0 || !bound.Together() {
+		return nil
+	}
+	if bound.Revocable() {
+		e.kept = nil
+		return nil
+	}
+	return fault.New(fault.Invalid, "the target holds a part of what one run of generator %s %q has made, and the rest of another one would "+
+		"not belong to it: change annotation %s to rotate all, or delete the target", bound.Kind(), bound.Object().GetName(), esv1.AnnotationForceSync)
+}
+
+// spare notes the values that a rotation of single keys leaves as they are, where they do not belong together.
 func (c *Controller) spare(
 	ctx context.Context, es *esv1.ExternalSecret, w *observed, index int, bound generators.Bound, e *entry,
 ) (err error) {
-	if len(w.keys) == 0 || bound.Revocable() {
+	if len(w.keys) == 0 || bound.Together() {
 		return nil
 	}
 	e.kept, _, err = c.kept(ctx, es, w, index, bound)

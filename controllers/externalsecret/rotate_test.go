@@ -6,6 +6,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -56,6 +57,27 @@ var _ = Describe("A rotation of generated values", func() {
 		Expect(data()).To(SatisfyAll(HaveKeyWithValue("password", second["password"]),
 			Not(HaveKeyWithValue("user", first["user"])), Not(HaveKeyWithValue("token", first["token"]))))
 		Expect(w.Generator.Minted()).To(Equal(5))
+	})
+
+	It("is of all values that belong together, and none of them is made anew alone", func() {
+		w.Generator.Together = true
+		w.restart()
+		es := both().ExternalSecret
+		w.sync(es)
+		first := data()
+		w.Annotate(es, esv1.AnnotationRotate, "password")
+		w.reconcile(es)
+		second := data()
+		Expect(second).To(HaveKeyWithValue("token", first["token"]))
+		Expect(second["user"]).NotTo(Equal(first["user"]))
+		lab.Edit(w.Lab, gen.Secret("app", nil), func(s *corev1.Secret) { delete(s.Data, "user") })
+		w.reconcile(es)
+		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, "spec.dataFrom[0]", "would not belong to it", esv1.AnnotationForceSync)
+		Expect(data()).To(HaveKeyWithValue("password", second["password"]))
+		w.Annotate(es, esv1.AnnotationForceSync, "1")
+		w.reconcile(es)
+		lab.ExpectReady(es, esv1.ReasonSecretSynced)
+		Expect(data()["password"]).NotTo(Equal(second["password"]))
 	})
 
 	DescribeTable("of keys that cannot have one is refused, and nothing changes", func(request string, says ...string) {

@@ -210,6 +210,17 @@ func (c *Controller) minted(
 			strings.Join(missing, ", "),
 		)
 	}
+	if incomplete && len(known) > 0 && g.Together() {
+		if !g.Revocable() {
+			return render.Source{}, fault.New(
+				fault.Invalid,
+				"the stores hold a part of what one run of generator %s %q has made, and a new %s would not belong to it: "+
+					"annotate the PushSecret with force-sync to rotate all",
+				g.Kind(), g.Object().GetName(), strings.Join(missing, ", "),
+			)
+		}
+		known, raw = nil, nil
+	}
 	if incomplete {
 		values, err := p.tx.Run(ctx, slot, g)
 		if err != nil {

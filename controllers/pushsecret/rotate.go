@@ -99,8 +99,8 @@ func currentRound(p *pass, d plan.Decision, g generators.Bound) (*esv1alpha1.Pus
 		return open.DeepCopy(), nil
 	}
 	round := &esv1alpha1.PushSecretRotation{ForceSync: f.ForceSync, Rotate: f.Rotate}
-	if d.Reason != plan.ReasonRotate || g.Revocable() {
-		return round, nil // what was obtained at once belongs together
+	if d.Reason != plan.ReasonRotate || g.Together() {
+		return round, nil
 	}
 	round.Keys = plan.RotateKeys(f.Rotate)
 	if len(round.Keys) == 0 {

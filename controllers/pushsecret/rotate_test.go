@@ -222,6 +222,30 @@ var _ = Describe("A rotation", func() {
 		Entry("with IfNotExists", func(ps gen.PushSecret) gen.PushSecret { return ps.Update(esv1alpha1.UpdateIfNotExists) }),
 	)
 
+	It("is of all values that belong together, and none of them is made anew alone", func() {
+		w.Generator.Together = true
+		w.restart()
+		ps := generated("a").Data("token", "login", "token").Every(0).PushSecret
+		expect := func(run string) {
+			GinkgoHelper()
+			w.ExpectRemote("a", "db", map[string]string{"password": "pw-" + run})
+			w.ExpectRemote("a", "login", map[string]string{"token": "tk-" + run})
+		}
+		w.push(ps)
+		w.Annotate(ps, "sluice.dev/rotate", "token")
+		w.reconcile(ps)
+		expect("2")
+		w.Memory("a").Remove("login")
+		w.Annotate(ps, "note", "x")
+		w.reconcile(ps)
+		lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, "token would not belong to it", "force-sync")
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-2"})
+		w.Annotate(ps, "force-sync", "1")
+		w.reconcile(ps)
+		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+		expect("3")
+	})
+
 	It("tells nothing of the values in the status", func() {
 		ps := both()
 		w.push(ps)

@@ -94,6 +94,13 @@ func knownKeys(_ context.Context, h Harness) error {
 	return fmt.Errorf("the generator announces the keys %q, want %q or nil", announced, h.Keys)
 }
 
+func belongTogether(_ context.Context, h Harness) error {
+	if got := h.Generator.Bind(h.Object).Together(); got != h.Together {
+		return fmt.Errorf("the generator says %t of its values belonging together, want %t", got, h.Together)
+	}
+	return nil
+}
+
 func newValues(ctx context.Context, h Harness) error {
 	all := make([]map[string][]byte, runs)
 	for i := range all {

@@ -25,6 +25,8 @@ type Counting struct {
 	Lifetime time.Duration
 	// Leaseless makes results without a lease. Set before Generator is called, it makes a generator that has nothing to give back.
 	Leaseless bool
+	// Together makes a generator whose values belong together. It counts when Generator is called.
+	Together bool
 
 	mu           sync.Mutex
 	minted       int
@@ -43,6 +45,9 @@ func (c *Counting) Generator() generators.Generator {
 	options := []generators.Option[genv1alpha1.FakeSpec]{
 		generators.Keys(func(s *genv1alpha1.FakeSpec) []string { return slices.Collect(maps.Keys(texts(s))) }),
 		generators.ControllerClass(func(s *genv1alpha1.FakeSpec) string { return s.Controller }),
+	}
+	if c.Together {
+		options = append(options, generators.Together[genv1alpha1.FakeSpec]())
 	}
 	if !c.Leaseless {
 		options = append(options, generators.Revoke(c.revoke))

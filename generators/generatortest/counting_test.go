@@ -19,10 +19,12 @@ func TestCountingKeepsTheContract(t *testing.T) {
 		{"leases without an end", &Counting{}},
 		{"leases with an end", &Counting{Lifetime: time.Hour}},
 		{"no leases", &Counting{Leaseless: true}},
+		{"values that belong together", &Counting{Leaseless: true, Together: true}},
 	} {
 		t.Run(tc.reason, func(t *testing.T) {
 			h := harnessOf(tc.counting.Generator())
 			h.Live = func() int { return len(tc.counting.Live()) }
+			h.Together = !tc.counting.Leaseless || tc.counting.Together
 			Run(t, h)
 		})
 	}

@@ -24,6 +24,8 @@ type Harness struct {
 	Fresh []string
 	// Fixed are the keys whose value is the same with each run.
 	Fixed []string
+	// Together says that the values of a run belong together.
+	Together bool
 	// Refused are specs that the generator must not accept.
 	Refused []Refusal
 	// Secrets are values, such as credentials that Env resolves, that may stand in no error and in no lease.
@@ -72,6 +74,7 @@ func checks() []check {
 		{"has objects of its kind", ownKind},
 		{"yields the same keys on each run", sameKeys},
 		{"announces the keys that it yields", knownKeys},
+		{"says whether its values belong together", belongTogether},
 		{"yields a new value on each run", newValues},
 		{"can run at the same time", concurrent},
 		{"ends when its context is cancelled", cancelled},

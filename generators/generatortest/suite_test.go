@@ -147,6 +147,7 @@ func TestChecksFindBrokenGenerators(t *testing.T) {
 		{"the lease state holds the value", givesBack, "holds the value", i.leased(`"value-N"`, never), keep, nil},
 		{"the lease has ended already", givesBack, "has ended", i.leased("N", time.Unix(1, 0)), keep, nil},
 		{"two runs have one lease", givesBack, "share one lease", i.leased("1", never), keep, nil},
+		{"values belong together and do not say so", belongTogether, "want false", i.leased("N", never), keep, nil},
 		{"to revoke twice is an error", givesBack, "gone already", i.leased("N", never), onlyOnce(), nil},
 		{
 			"a lease is left over", givesBack, "are left", i.leased("N", never), keep,

@@ -36,7 +36,8 @@ func New() generators.Generator {
 		func(o *genv1alpha1.MFA) *genv1alpha1.MFASpec { return &o.Spec },
 		func(u *genv1alpha1.GeneratorSpec) *genv1alpha1.MFASpec { return u.MFASpec },
 		generate,
-		generators.Keys(func(*genv1alpha1.MFASpec) []string { return []string{token, timeLeft} }))
+		generators.Keys(func(*genv1alpha1.MFASpec) []string { return []string{token, timeLeft} }),
+		generators.Together[genv1alpha1.MFASpec]())
 }
 
 func generate(ctx context.Context, spec *genv1alpha1.MFASpec, env generators.Env) (generators.Result, error) {

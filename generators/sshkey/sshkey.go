@@ -41,7 +41,8 @@ func New() generators.Generator {
 		func(o *genv1alpha1.SSHKey) *genv1alpha1.SSHKeySpec { return &o.Spec },
 		func(u *genv1alpha1.GeneratorSpec) *genv1alpha1.SSHKeySpec { return u.SSHKeySpec },
 		generate,
-		generators.Keys(func(*genv1alpha1.SSHKeySpec) []string { return []string{privateKey, publicKey} }))
+		generators.Keys(func(*genv1alpha1.SSHKeySpec) []string { return []string{privateKey, publicKey} }),
+		generators.Together[genv1alpha1.SSHKeySpec]())
 }
 
 func generate(ctx context.Context, spec *genv1alpha1.SSHKeySpec, _ generators.Env) (generators.Result, error) {

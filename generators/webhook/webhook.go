@@ -27,7 +27,8 @@ func New() generators.Generator {
 	return generators.Define(genv1alpha1.KindWebhook,
 		func(o *genv1alpha1.Webhook) *genv1alpha1.WebhookSpec { return &o.Spec },
 		func(u *genv1alpha1.GeneratorSpec) *genv1alpha1.WebhookSpec { return u.WebhookSpec },
-		g.generate)
+		g.generate,
+		generators.Together[genv1alpha1.WebhookSpec]())
 }
 
 type generator struct {
