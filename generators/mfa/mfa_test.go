@@ -54,7 +54,7 @@ func TestContract(t *testing.T) {
 	}
 	s := at("sha1")
 	generatortest.Run(t, generatortest.Harness{
-		Together: true,
+		Together:  true,
 		Generator: New(),
 		Object:    object(s),
 		Cluster:   genv1alpha1.GeneratorSpec{MFASpec: &s},

@@ -24,7 +24,7 @@ func object(s spec) *genv1alpha1.SSHKey { return &genv1alpha1.SSHKey{Spec: s} }
 func TestContract(t *testing.T) {
 	s := spec{KeyType: genv1alpha1.SSHKeyEd25519, Comment: "app@example.com"}
 	generatortest.Run(t, generatortest.Harness{
-		Together: true,
+		Together:  true,
 		Generator: New(),
 		Object:    object(s),
 		Cluster:   genv1alpha1.GeneratorSpec{SSHKeySpec: &s},

@@ -127,7 +127,7 @@ func TestContract(t *testing.T) {
 		s.Result = genv1alpha1.WebhookResult{JSONPath: "$.data"}
 	})
 	generatortest.Run(t, generatortest.Harness{
-		Together: true,
+		Together:  true,
 		Generator: New(),
 		Object:    object(s),
 		Cluster:   genv1alpha1.GeneratorSpec{WebhookSpec: &s},

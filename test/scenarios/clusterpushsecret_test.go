@@ -180,7 +180,8 @@ spec:
 			}
 			g.Expect(outcomes).To(ConsistOf(haveStatus(metav1.ConditionTrue), haveStatus(metav1.ConditionFalse)))
 		}).Should(Succeed())
-		Expect(outcomes).To(ContainElement(say("cps-shared/pushed", `is pushed by PushSecret "cps-shared" in namespace "cps-shared-`, "with another value")))
+		Expect(outcomes).To(ContainElement(say(
+			"cps-shared/pushed", `is pushed by PushSecret "cps-shared" in namespace "cps-shared-`, "with another value")))
 	})
 
 	It("is stored as it was applied", func(ctx context.Context) {

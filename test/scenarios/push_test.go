@@ -94,7 +94,8 @@ var _ = Describe("a PushSecret", Label("push"), func() {
 		Entry("one key", "push-key", `data: [{match: {secretKey: password, remoteRef: {remoteKey: db, property: pw}}}]`,
 			remotes{"db": {"pw": "CANARY-password"}}, "db/pw"),
 		Entry("several keys of one Secret, which are one write", "push-keys",
-			`data: [{match: {secretKey: user, remoteRef: {remoteKey: db, property: u}}}, {match: {secretKey: password, remoteRef: {remoteKey: db, property: p}}}]`,
+			`data: [{match: {secretKey: user, remoteRef: {remoteKey: db, property: u}}},
+  {match: {secretKey: password, remoteRef: {remoteKey: db, property: p}}}]`,
 			remotes{"db": {"u": "CANARY-user", "p": "CANARY-password"}}, "db/u", "db/p"),
 		Entry("the whole source", "push-whole", `data: [{match: {remoteRef: {remoteKey: db}}}]`,
 			remotes{"db": {"user": "CANARY-user", "password": "CANARY-password", "d_U002f_b": "CANARY-dir"}}, "db"),
@@ -107,7 +108,8 @@ var _ = Describe("a PushSecret", Label("push"), func() {
 			remotes{"login": {"user": "CANARY-user", "password": "CANARY-password"}}, "login"),
 		Entry("what a template makes, beside the source", "push-template",
 			`template: {data: {uri: "db://{{ .user }}:{{ .password }}"}},
-  data: [{match: {secretKey: uri, remoteRef: {remoteKey: db, property: uri}}}, {match: {secretKey: user, remoteRef: {remoteKey: db, property: user}}}]`,
+  data: [{match: {secretKey: uri, remoteRef: {remoteKey: db, property: uri}}},
+  {match: {secretKey: user, remoteRef: {remoteKey: db, property: user}}}]`,
 			remotes{"db": {"uri": "db://CANARY-user:CANARY-password", "user": "CANARY-user"}}, "db/uri", "db/user"),
 		Entry("entries that are named win over those that match", "push-both",
 			`data: [{match: {secretKey: user, remoteRef: {remoteKey: one, property: user}}}],
@@ -139,7 +141,8 @@ var _ = Describe("a PushSecret", Label("push"), func() {
 		applyIn(ctx, ns, pushSource+writable(ns)+
 			"---\n{apiVersion: v1, kind: Secret, metadata: {name: db}, type: example.com/login, stringData: {user: CANARY-theirs}}\n"+
 			pushes(`updatePolicy: IfNotExists, deletionPolicy: Delete,
-  data: [{match: {secretKey: user, remoteRef: {remoteKey: db, property: user}}}, {match: {secretKey: password, remoteRef: {remoteKey: db, property: pw}}}]`))
+  data: [{match: {secretKey: user, remoteRef: {remoteKey: db, property: user}}},
+  {match: {secretKey: password, remoteRef: {remoteKey: db, property: pw}}}]`))
 		expectRemotes(ctx, ns, remotes{"db": {"user": "CANARY-theirs", "pw": "CANARY-password"}})
 		Eventually(ready(ctx, &esv1alpha1.PushSecret{}, ns, "push")).Should(say("Existing secrets in providers unchanged"))
 		kubectl(ctx, "delete", "pushsecret", "push", "-n", ns)
@@ -154,7 +157,8 @@ var _ = Describe("a PushSecret", Label("push"), func() {
 		with := func(entries ...string) string {
 			return pushes("deletionPolicy: Delete, data: [" + strings.Join(entries, ", ") + "]")
 		}
-		applyIn(ctx, ns, pushSource+writable(ns)+"---\n{apiVersion: v1, kind: Secret, metadata: {name: theirs}, type: example.com/login, stringData: {k: CANARY-k}}\n"+
+		applyIn(ctx, ns, pushSource+writable(ns)+
+			"---\n{apiVersion: v1, kind: Secret, metadata: {name: theirs}, type: example.com/login, stringData: {k: CANARY-k}}\n"+
 			with(entry("user", "db"), entry("password", "db"), entry("user", "other"), entry("user", "theirs")))
 		expectRemotes(ctx, ns, remotes{
 			"db": {"user": "CANARY-user", "password": "CANARY-password"}, "other": {"user": "CANARY-user"},
