@@ -111,8 +111,12 @@ func currentRound(p *pass, d plan.Decision, g generators.Bound) (*esv1alpha1.Pus
 
 // roundID names a round by what asked for it, and by what its values are made with.
 func roundID(ps *esv1alpha1.PushSecret, round *esv1alpha1.PushSecretRotation, g generators.Bound) string {
+	last := ""
+	if ps.Status.LastRotationTime != nil {
+		last = ps.Status.LastRotationTime.String()
+	}
 	return strings.Join([]string{
-		string(ps.UID), plan.Generation(ps), round.ForceSync, round.Rotate, ps.Status.LastRotationTime.String(),
+		string(ps.UID), plan.Generation(ps), round.ForceSync, round.Rotate, last,
 		string(g.Object().GetUID()), plan.Generation(g.Object()),
 	}, "|")
 }

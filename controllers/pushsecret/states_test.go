@@ -7,6 +7,7 @@ import (
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -215,6 +216,19 @@ var _ = Describe("A generated value", func() {
 		Entry("stays where what exists is left", esv1alpha1.UpdateIfNotExists, "pw-1"),
 	)
 
+	It("is rotated on request also when none was made before", func() {
+		ps := fromSecret("push", "a").PushSecret
+		w.push(ps)
+		lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) {
+			ps.Spec.Selector = esv1alpha1.PushSecretSelector{}
+			gen.PushSecret{PushSecret: ps}.Generate(genv1alpha1.KindFake, "g").Annotate("force-sync", "1")
+		})
+		w.reconcile(ps)
+		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+		Expect(w.value("a")).To(Equal("pw-1"))
+		w.expectSettled(ps)
+	})
+
 	It("without a written interval is looked at once an hour, also long after it was made", func() {
 		ps := generated("a").PushSecret
 		w.push(ps)
@@ -223,6 +237,27 @@ var _ = Describe("A generated value", func() {
 			Expect(w.Reconcile(w.controller, ps).RequeueAfter).To(BeNumerically(">=", time.Hour))
 		}
 		Expect(w.value("a")).To(Equal("pw-1"))
+	})
+})
+
+var _ = Describe("A request that was there before Sluice", func() {
+	It("is none, also when the first look finds a spec that cannot be carried out", func() {
+		w := newWorld()
+		w.seed("a", map[string]string{"password": "live"})
+		ps := generated("a").Annotate("force-sync", "long ago").Annotate("sluice.dev/rotate", "password").PushSecret
+		wrong := &metav1.LabelSelector{MatchExpressions: []metav1.LabelSelectorRequirement{{Key: "tier", Operator: "IsLike"}}}
+		ps.Spec.SecretStoreRefs = append(ps.Spec.SecretStoreRefs, esv1alpha1.PushSecretStoreRef{LabelSelector: wrong})
+		w.Create(ps)
+		lab.EditStatus(w.Lab, ps, func(ps *esv1alpha1.PushSecret) {
+			ps.Status.RefreshTime, ps.Status.SyncedResourceVersion = &metav1.Time{Time: w.Clock.Now()}, "1-of-the-reference"
+		})
+		w.reconcile(ps)
+		lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, "spec.secretStoreRefs[1]")
+		lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Spec.SecretStoreRefs = ps.Spec.SecretStoreRefs[:1] })
+		w.reconcile(ps)
+		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+		Expect(w.value("a")).To(Equal("live"))
+		Expect(w.Generator.Minted()).To(BeZero())
 	})
 })
 
