@@ -220,8 +220,10 @@ var _ = Describe("One target", func() {
 		w.ExpectSecret("app", map[string]string{"user": "root", "password": "n3w", "more": "x"})
 		Expect(written).To(Equal(map[string]int{lab.VerbApply: 2, lab.VerbStatus: 2}))
 
-		second := gen.NewExternalSecret("second").Store("main").Data("key", "db", "user").Target("shared").Creation(esv1.CreateOrMerge).ExternalSecret
-		third := gen.NewExternalSecret("third").Store("main").Data("other", "db", "user").Target("shared").Creation(esv1.CreateMerge).ExternalSecret
+		second := gen.NewExternalSecret("second").Store("main").Data("key", "db", "user").
+			Target("shared").Creation(esv1.CreateOrMerge).ExternalSecret
+		third := gen.NewExternalSecret("third").Store("main").Data("other", "db", "user").
+			Target("shared").Creation(esv1.CreateMerge).ExternalSecret
 		w.sync(second)
 		w.sync(third)
 		for secret, want := range map[string][]string{"app": {"app"}, "shared": {"second", "third"}} {

@@ -208,6 +208,8 @@ var _ = Describe("Another namespace than the store's", func() {
 })
 
 var _ = Describe("A source that cannot be read", func() {
+	forbidden := apierrors.NewForbidden(corev1.Resource("secrets"), "source", errors.New("no right"))
+
 	DescribeTable("is not taken for one that is gone", func(labelled bool, refusal error, says string) {
 		w := newWorld()
 		w.Label(gen.Secret("source", nil), "pick", "me")
@@ -243,9 +245,9 @@ var _ = Describe("A source that cannot be read", func() {
 		w.ExpectRemote("a", "db", map[string]string{"password": "s3cret"})
 		Expect(ps.Status.SyncedPushSecrets).To(HaveKey("SecretStore/a"))
 	},
-		Entry("for want of a right", false, apierrors.NewForbidden(corev1.Resource("secrets"), "source", errors.New("no right")), "get and list on secrets"),
+		Entry("for want of a right", false, forbidden, "get and list on secrets"),
 		Entry("because nobody answers", false, apierrors.NewServiceUnavailable("down"), "could not be read"),
-		Entry("for want of a right, by label", true, apierrors.NewForbidden(corev1.Resource("secrets"), "", errors.New("no right")), "get and list on secrets"),
+		Entry("for want of a right, by label", true, forbidden, "get and list on secrets"),
 		Entry("because nobody answers, by label", true, apierrors.NewServiceUnavailable("down"), "could not be read"),
 	)
 })
@@ -268,7 +270,8 @@ var _ = Describe("A credential of the cluster itself", func() {
 		Entry("a ServiceAccount's token", corev1.SecretTypeServiceAccountToken, bound, "kubernetes.io/service-account-token is refused"),
 		Entry("a bootstrap token", corev1.SecretTypeBootstrapToken, "note", "bootstrap.kubernetes.io/token is refused"),
 		Entry("a Secret that is bound to a ServiceAccount", corev1.SecretTypeOpaque, bound, "kubernetes.io/service-account.* is refused"),
-		Entry("a Secret with another mark of one", corev1.SecretTypeOpaque, "kubernetes.io/service-account.uid", "kubernetes.io/service-account.* is refused"),
+		Entry("a Secret with another mark of one", corev1.SecretTypeOpaque, "kubernetes.io/service-account.uid",
+			"kubernetes.io/service-account.* is refused"),
 	)
 
 	DescribeTable("is not made by the template of a PushSecret", func(kind corev1.SecretType, annotation, says string) {
