@@ -69,6 +69,31 @@ var _ = Describe("A generated value with a written interval", func() {
 	)
 })
 
+var _ = Describe("A request in two spellings", func() {
+	It("is heard in each, and taking one away is none", func() {
+		w := newWorld()
+		es := generated("app").Annotate(esv1.AnnotationForceSync, "old").Annotate(esv1.AnnotationForceSyncShort, "older").ExternalSecret
+		w.sync(es)
+		Expect(w.password("app")).To(Equal("pw-1"))
+		w.Annotate(es, esv1.AnnotationForceSyncShort, "1")
+		w.reconcile(es)
+		Expect(w.password("app")).To(Equal("pw-2"))
+		w.Annotate(es, esv1.AnnotationForceSync, "1")
+		w.reconcile(es)
+		Expect(w.password("app")).To(Equal("pw-3"))
+		w.Annotate(es, esv1.AnnotationForceSyncShort, "2")
+		w.reconcile(es)
+		Expect(w.password("app")).To(Equal("pw-4"))
+		for _, annotation := range []string{esv1.AnnotationForceSync, esv1.AnnotationForceSyncShort} {
+			lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { delete(es.Annotations, annotation) })
+			w.restart()
+			w.reconcile(es)
+			Expect(w.password("app")).To(Equal("pw-4"))
+		}
+		w.expectSettled(es)
+	})
+})
+
 var _ = Describe("A target that is there before an object that is delivered once", func() {
 	var w *world
 	BeforeEach(func() {

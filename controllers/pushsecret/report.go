@@ -104,7 +104,7 @@ func next(ps *esv1alpha1.PushSecret, out outcome) time.Duration {
 	if !out.decision.Due {
 		return out.decision.Next
 	}
-	if force := out.facts.ForceSync; (force != "" && force != ps.Status.LastHandledForceSync) || out.facts.Rotate != ps.Status.LastHandledRotate {
+	if plan.NewRequest(out.facts.ForceSync, ps.Status.LastHandledForceSync) || out.facts.Rotate != ps.Status.LastHandledRotate {
 		return time.Millisecond
 	}
 	f := out.facts

@@ -240,6 +240,28 @@ var _ = Describe("A generated value", func() {
 	})
 })
 
+var _ = Describe("A request in two spellings", func() {
+	It("is heard in each, also during a round, and taking one away is none", func() {
+		w := newWorld()
+		ps := generated("a", "b").Every(0).Annotate("force-sync", "old").Annotate("external-secrets.io/force-sync", "older").PushSecret
+		w.push(ps)
+		w.Annotate(ps, "force-sync", "1")
+		w.reconcile(ps)
+		Expect(w.value("b")).To(Equal("pw-2"))
+		w.Memory("b").Fail(providertest.CallPut, fault.New(fault.Unavailable, "no route"))
+		w.Annotate(ps, "external-secrets.io/force-sync", "1")
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		w.Memory("b").Fail(providertest.CallPut, nil)
+		lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { delete(ps.Annotations, "force-sync") })
+		w.reconcile(ps)
+		Expect(w.value("b")).To(Equal("pw-3"))
+		w.reconcile(ps)
+		w.expectSettled(ps)
+		Expect(w.Generator.Minted()).To(Equal(3))
+	})
+})
+
 var _ = Describe("A request that was there before Sluice", func() {
 	It("is none, also when the first look finds a spec that cannot be carried out", func() {
 		w := newWorld()
