@@ -2,6 +2,8 @@ package externalsecret_test
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -9,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -182,6 +185,32 @@ var _ = Describe("A request that was there before Sluice", func() {
 		Entry("Merge", esv1.CreateMerge, esv1.AnnotationForceSync),
 		Entry("CreateOrMerge", esv1.CreateOrMerge, esv1.AnnotationForceSync),
 	)
+})
+
+var _ = Describe("Many objects of one generator", func() {
+	It("have each a value of its own, which is made once, however many begin together", func(ctx SpecContext) {
+		w := newWorld()
+		const many = 40
+		var all sync.WaitGroup
+		for i := range many {
+			es := generated(fmt.Sprintf("app-%d", i)).Policy(esv1.RefreshCreatedOnce).ExternalSecret
+			w.Create(es)
+			all.Go(func() {
+				defer GinkgoRecover()
+				for range 3 {
+					_, err := w.controller.Reconcile(ctx, ctrl.Request{NamespacedName: client.ObjectKeyFromObject(es)})
+					Expect(err).NotTo(HaveOccurred())
+				}
+			})
+		}
+		all.Wait()
+		Expect(w.Generator.Minted()).To(Equal(many))
+		values := map[string]bool{}
+		for i := range many {
+			values[w.password(fmt.Sprintf("app-%d", i))] = true
+		}
+		Expect(values).To(HaveLen(many))
+	})
 })
 
 // behind are the metadata of Secrets in a cache that has not seen any yet.

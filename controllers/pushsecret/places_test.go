@@ -79,6 +79,16 @@ var _ = Describe("What a PushSecret writes", func() {
 		lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, providertest.Foreigner)
 	})
 
+	It("takes the place of somebody else's only with updatePolicy Replace", func() {
+		w.seed("a", map[string]string{"password": "theirs"})
+		ps := fromSecret("push", "a").PushSecret
+		w.push(ps)
+		lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, "updatePolicy: Replace", providertest.Foreigner)
+		Expect(w.value("a")).To(Equal("theirs"))
+		w.push(fromSecret("replacing", "a").Update(esv1alpha1.UpdateReplace).PushSecret)
+		Expect(w.value("a")).To(Equal("s3cret"))
+	})
+
 	It("to a SecretStore and a ClusterSecretStore of one name is removed from each", func() {
 		cluster := gen.ClusterSecretStore(w.Namespace, nil)
 		w.Create(cluster, gen.SecretStore(w.Namespace, nil))

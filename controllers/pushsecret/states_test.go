@@ -133,6 +133,50 @@ var _ = Describe("A generated value", func() {
 		w.expectSettled(ps)
 	})
 
+	It("is rotated while a store cannot be read, which gets the new one later", func() {
+		ps := generated("a", "b").Every(0).PushSecret
+		w.push(ps)
+		w.Memory("b").Fail(providertest.CallGet, unavailable)
+		w.Annotate(ps, "force-sync", "1")
+		fails(ps)
+		Expect(w.value("a")).To(Equal("pw-2"))
+		w.restart()
+		w.Memory("b").Fail(providertest.CallGet, nil)
+		w.reconcile(ps)
+		expectBoth("pw-2")
+		Expect(w.Generator.Minted()).To(Equal(2))
+	})
+
+	It("of a round goes nowhere when somebody changes the object before the round is written down", func() {
+		ps := generated("a", "b").Every(0).PushSecret
+		w.push(ps)
+		w.Annotate(ps, "force-sync", "1")
+		writes, once := w.remoteWrites(), true
+		w.Memory("b").Intercept(func(call, _ string) error {
+			if call == providertest.CallGet && once {
+				once = false
+				w.Annotate(ps.DeepCopy(), "note", "x")
+			}
+			return nil
+		})
+		Expect(w.Reconcile(w.controller, ps).RequeueAfter).To(BeNumerically("<", time.Second))
+		Expect(w.remoteWrites()).To(Equal(writes))
+		Expect(ps.Status.Rotation).To(BeNil())
+		w.reconcile(ps)
+		Expect(w.value("a")).To(Equal(w.value("b")))
+		Expect(w.value("a")).NotTo(Equal("pw-1"))
+		w.expectSettled(ps)
+	})
+
+	It("is that of the first store where two hold different ones, and nobody knows which is right", func() {
+		w.seed("a", map[string]string{"password": "first"})
+		w.seed("b", map[string]string{"password": "second"})
+		ps := generated("a", "b").Update(esv1alpha1.UpdateReplace).Every(0).PushSecret
+		w.push(ps)
+		expectBoth("first")
+		Expect(w.Generator.Minted()).To(BeZero())
+	})
+
 	It("of a round is not lost with the only store that has it, while the process lives", func() {
 		ps := generated("a", "b").Every(0).PushSecret
 		w.push(ps)
