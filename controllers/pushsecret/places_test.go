@@ -79,6 +79,18 @@ var _ = Describe("What a PushSecret writes", func() {
 		lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, providertest.Foreigner)
 	})
 
+	It("counts as pushed before in all its keys where the status says that the whole source was pushed", func() {
+		w.Memory("a").Seed("db", providers.Secret{Fields: lab.Fields(map[string]string{"password": "old", "user": "old", "theirs": "x"})})
+		ps := gen.NewPushSecret("push").From("source").To("a").All("db").PushSecret
+		w.Create(ps)
+		lab.EditStatus(w.Lab, ps, func(ps *esv1alpha1.PushSecret) {
+			ps.Status.SyncedPushSecrets = esv1alpha1.SyncedPushSecretsMap{"SecretStore/a": {"db": ps.Spec.Data[0]}}
+		})
+		w.reconcile(ps)
+		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+		w.ExpectRemote("a", "db", map[string]string{"password": "s3cret", "user": "admin", "theirs": "x"})
+	})
+
 	It("takes the place of somebody else's only with updatePolicy Replace", func() {
 		w.seed("a", map[string]string{"password": "theirs"})
 		ps := fromSecret("push", "a").PushSecret
@@ -122,7 +134,9 @@ var _ = Describe("What a PushSecret writes", func() {
 type elsewhere struct{ *providertest.Memory }
 
 func (elsewhere) Locate(key string, options json.RawMessage) (string, error) {
-	var spec struct{ RemoteNamespace string }
+	var spec struct {
+		RemoteNamespace string `json:"remoteNamespace"`
+	}
 	if len(options) == 0 {
 		return key, nil
 	}

@@ -11,7 +11,9 @@ import (
 // refusing is a store of which every read fails.
 type refusing struct{ err error }
 
-func (r refusing) Get(context.Context, esv1.ExternalSecretDataRemoteRef) ([]byte, error) { return nil, r.err }
+func (r refusing) Get(context.Context, esv1.ExternalSecretDataRemoteRef) ([]byte, error) {
+	return nil, r.err
+}
 
 func (r refusing) Map(context.Context, esv1.ExternalSecretDataRemoteRef) (map[string][]byte, error) {
 	return nil, r.err
