@@ -260,6 +260,47 @@ var _ = Describe("A generated value", func() {
 		Entry("stays where what exists is left", esv1alpha1.UpdateIfNotExists, "pw-1"),
 	)
 
+	DescribeTable("with a written interval stays until that has passed, after", func(happens func(*esv1alpha1.PushSecret)) {
+		ps := generated("a", "b").Every(time.Hour).PushSecret
+		w.push(ps)
+		w.Clock.Step(30 * time.Minute)
+		happens(ps)
+		for range 2 {
+			w.reconcile(ps)
+		}
+		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+		expectBoth("pw-1")
+		Expect(w.Generator.Minted()).To(Equal(1))
+		w.expectSettled(ps)
+	},
+		Entry("a label", func(ps *esv1alpha1.PushSecret) { w.Label(ps, "team", "b") }),
+		Entry("an annotation", func(ps *esv1alpha1.PushSecret) { w.Annotate(ps, "argocd.argoproj.io/tracking-id", "x") }),
+		Entry("a restart", func(*esv1alpha1.PushSecret) { w.restart() }),
+		Entry("the loss of the status and a restart", func(ps *esv1alpha1.PushSecret) {
+			lab.EditStatus(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Status = esv1alpha1.PushSecretStatus{} })
+			w.restart()
+		}),
+		Entry("its re-creation", func(ps *esv1alpha1.PushSecret) {
+			w.Delete(ps)
+			w.reconcile(ps)
+			ps.ResourceVersion, ps.UID, ps.Status = "", "", esv1alpha1.PushSecretStatus{}
+			w.Create(ps)
+		}),
+		Entry("an edit of the spec", func(ps *esv1alpha1.PushSecret) {
+			lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Spec.DeletionPolicy = esv1alpha1.DeletionDelete })
+		}),
+		Entry("an edit of the template", func(ps *esv1alpha1.PushSecret) {
+			lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { gen.PushSecret{PushSecret: ps}.Template("more", "x{{ .password }}") })
+		}),
+		Entry("an edit of the generator", func(*esv1alpha1.PushSecret) {
+			lab.Edit(w.Lab, gen.Fake("g", nil), func(g *genv1alpha1.Fake) { g.Spec.Data["password"] = "edited" })
+		}),
+		Entry("the loss of the value in one store", func(ps *esv1alpha1.PushSecret) {
+			w.Memory("a").Remove("db")
+			w.Annotate(ps, "note", "x")
+		}),
+	)
+
 	It("is rotated on request also when none was made before", func() {
 		ps := fromSecret("push", "a").PushSecret
 		w.push(ps)
