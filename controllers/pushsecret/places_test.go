@@ -101,6 +101,22 @@ var _ = Describe("What a PushSecret writes", func() {
 		Expect(w.value("a")).To(Equal("s3cret"))
 	})
 
+	It("to a ClusterSecretStore is removed from it, where no SecretStore has its name", func() {
+		cluster := gen.ClusterSecretStore(w.Namespace, nil)
+		w.Create(cluster)
+		DeferCleanup(func() { w.Delete(cluster) })
+		ps := fromSecret("push").ToCluster(w.Namespace).Deletion(esv1alpha1.DeletionDelete).PushSecret
+		w.push(ps)
+		memory := w.Memories.Store(providers.Store{Kind: esv1.KindClusterSecretStore, Name: w.Namespace})
+		_, exists := memory.Peek("db")
+		Expect(exists).To(BeTrue())
+		w.Delete(ps)
+		w.reconcile(ps)
+		Expect(w.Gone(ps)).To(BeTrue())
+		_, exists = memory.Peek("db")
+		Expect(exists).To(BeFalse())
+	})
+
 	It("to a SecretStore and a ClusterSecretStore of one name is removed from each", func() {
 		cluster := gen.ClusterSecretStore(w.Namespace, nil)
 		w.Create(cluster, gen.SecretStore(w.Namespace, nil))
