@@ -20,6 +20,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
+	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
 	"github.com/sluice-operator/sluice/internal/stores"
@@ -125,6 +126,10 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 		return ctrl.Result{}, c.release(ctx, &es)
 	}
 	before := es.DeepCopy()
+	if es.Status.ObservedGeneration == 0 {
+		// A request that stood there before Sluice first looked was another operator's, which does not record what it handled.
+		es.Status.LastHandledForceSync, es.Status.LastHandledRotate = plan.ForceSync(&es), es.Annotations[esv1.AnnotationRotate]
+	}
 	out, err := c.sync(ctx, &es)
 	result, err := c.report(ctx, before, &es, out, err)
 	c.Metrics.Reconciled(metrics.ExternalSecret, es.Namespace, es.Name, c.Clock.Since(started))

@@ -94,10 +94,6 @@ func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (obse
 	if err != nil {
 		return observed{}, err
 	}
-	if es.Status.ObservedGeneration == 0 && es.Status.LastHandledForceSync == "" {
-		// A request that stood there before Sluice first looked was another operator's, which does not record what it handled.
-		es.Status.LastHandledForceSync, es.Status.LastHandledRotate = plan.ForceSync(es), es.Annotations[esv1.AnnotationRotate]
-	}
 	w := observed{
 		target:   target,
 		Observed: seen,

@@ -45,6 +45,10 @@ func (s selected) id() string { return s.KindOrDefault() + "/" + s.Name }
 
 func (c *Controller) observe(ctx context.Context, p *pass) error {
 	ps := p.ps
+	if ps.Status.ObservedGeneration == 0 {
+		// A request that stood there before Sluice first looked was another operator's, which does not record what it handled.
+		ps.Status.LastHandledForceSync, ps.Status.LastHandledRotate = plan.ForceSync(ps), rotateRequest(ps)
+	}
 	var inputs plan.Inputs
 	stores, err := c.stores(ctx, ps, &inputs)
 	if err != nil {
@@ -52,10 +56,6 @@ func (c *Controller) observe(ctx context.Context, p *pass) error {
 	}
 	if err := c.sources(ctx, ps, &inputs); err != nil {
 		return err
-	}
-	if ps.Status.ObservedGeneration == 0 {
-		// A request that stood there before Sluice first looked was another operator's, which does not record what it handled.
-		ps.Status.LastHandledForceSync, ps.Status.LastHandledRotate = plan.ForceSync(ps), rotateRequest(ps)
 	}
 	p.stores = stores
 	c.followers.Follow(ctx, ps, refsOf(stores))

@@ -98,7 +98,9 @@ func (c *Controller) record(p *pass, out *outcome) {
 		// What was asked for since it began is the next one.
 		force, rotate = round.ForceSync, round.Rotate
 	}
-	if rotated := ps.Status.Rotation != nil; out.generated != nil && (rotated || ps.Status.LastRotationTime == nil) {
+	// The values of other keys wait for their interval all the same.
+	whole := ps.Status.Rotation != nil && len(ps.Status.Rotation.Keys) == 0
+	if out.generated != nil && (whole || ps.Status.LastRotationTime == nil) {
 		ps.Status.LastRotationTime = &metav1.Time{Time: now}
 	}
 	if out.generated == nil {
@@ -117,7 +119,7 @@ func next(ps *esv1alpha1.PushSecret, out outcome) time.Duration {
 	if !out.decision.Due {
 		return plan.Sooner(out.decision.Next, out.undecided)
 	}
-	if force := out.facts.ForceSync; (force != "" && force != ps.Status.LastHandledForceSync) || out.facts.Rotate != ps.Status.LastHandledRotate {
+	if plan.NewRequest(out.facts.ForceSync, ps.Status.LastHandledForceSync) || out.facts.Rotate != ps.Status.LastHandledRotate {
 		return time.Millisecond
 	}
 	f := out.facts

@@ -95,7 +95,7 @@ func (c *Controller) rotation(
 // currentRound returns the round that is to be delivered: the one that has begun, unless force-sync asks for another.
 func currentRound(p *pass, d plan.Decision, g generators.Bound) (*esv1alpha1.PushSecretRotation, error) {
 	f := p.facts
-	if open := p.ps.Status.Rotation; open != nil && (f.ForceSync == open.ForceSync || f.ForceSync == "") {
+	if open := p.ps.Status.Rotation; open != nil && !plan.NewRequest(f.ForceSync, open.ForceSync) {
 		return open.DeepCopy(), nil
 	}
 	round := &esv1alpha1.PushSecretRotation{ForceSync: f.ForceSync, Rotate: f.Rotate}

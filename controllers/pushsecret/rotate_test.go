@@ -2,6 +2,7 @@ package pushsecret_test
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -181,6 +182,19 @@ var _ = Describe("A rotation", func() {
 		Expect(w.value("a")).To(Equal("pw-1"))
 		Expect(w.Reconcile(w.controller, ps).RequeueAfter).To(BeNumerically(">", 50*time.Minute))
 		Expect(w.value("a")).To(Equal("pw-2"))
+	})
+
+	It("of one key puts off that of the others by interval no more than anything else", func() {
+		ps := both()
+		gen.PushSecret{PushSecret: ps}.Every(time.Hour)
+		w.push(ps)
+		for i := range 3 {
+			w.Clock.Step(22 * time.Minute)
+			w.Annotate(ps, "sluice.dev/rotate", fmt.Sprintf("token@%d", i))
+			w.reconcile(ps)
+		}
+		w.reconcile(ps)
+		expectBoth(map[string]string{"password": "pw-5", "token": "tk-5"})
 	})
 
 	It("has not come in with an old backup: the store that has what was delivered is right", func() {

@@ -48,11 +48,18 @@ func newWorld() *world {
 // restart takes a new controller, which remembers nothing, as after a restart of the operator.
 func (w *world) restart() {
 	GinkgoHelper()
+	w.controller = w.newController(func(*pushsecret.Config) {})
+}
+
+func (w *world) newController(edit func(*pushsecret.Config)) *pushsecret.Controller {
+	GinkgoHelper()
 	d := w.Deps()
-	w.controller = pushsecret.New(pushsecret.Config{
+	config := pushsecret.Config{
 		Client: d.Client, Live: d.Live, Notices: d.Notices, Stores: d.Stores, Generators: d.Generators,
 		Renderer: render.Renderer{Engine: d.Engine}, Hasher: d.Hasher, Metrics: d.Metrics, Events: d.Recorder(""), Clock: d.Clock,
-	})
+	}
+	edit(&config)
+	return pushsecret.New(config)
 }
 
 // seed puts a secret db into a store.

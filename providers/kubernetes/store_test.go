@@ -221,9 +221,10 @@ func testCalls(t *testing.T, w *world) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		put(t, c, providers.Write{Key: "k", Fields: data("k", "1")})
+		put(t, c, providers.Write{Key: "k", Fields: data("k", "1", "l", "1"), Labels: map[string]string{"a": "1"}})
 	}
-	put(t, c, providers.Write{Key: "k", Fields: data("k", "2")})
+	// What changes together is one write.
+	put(t, c, providers.Write{Key: "k", Fields: data("k", "2", "l", "2", "m", "2"), Labels: map[string]string{"a": "2", "b": "2"}})
 	for _, err := range c.List(t.Context(), providers.Query{Tags: map[string]string{}}) {
 		if err != nil {
 			t.Fatal(err)

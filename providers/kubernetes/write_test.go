@@ -190,6 +190,15 @@ func testTypes(t *testing.T, w *world) {
 	wantError(t, err, fault.Invalid, "neither read nor written")
 	err = c.Delete(t.Context(), providers.Removal{Key: bootstrap.Name, Owner: owner})
 	wantError(t, err, fault.Invalid, "neither read nor written")
+
+	bound := named("bound", data("k", "1"))
+	bound.Annotations = map[string]string{"kubernetes.io/service-account.name": "default", "kubernetes.io/service-account.uid": "1", "a": "b"}
+	w.seed(t, bound)
+	got, err := c.Get(t.Context(), providers.Ref{Key: bound.Name})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantDiff(t, "annotations of a Secret that is bound to a ServiceAccount", map[string]string{"a": "b"}, got.Annotations)
 }
 
 // testTakeover is about a Secret that comes from another writer: what was pushed before goes on being written, and nothing else is.

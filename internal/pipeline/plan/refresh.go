@@ -69,7 +69,7 @@ type Facts struct {
 	Inputs, SyncedInputs string
 	// SourceChanged says that a secret in a store has changed since it was read, as far as anybody noticed.
 	SourceChanged bool
-	// ForceSync is the value of the force-sync annotation, HandledForceSync the value last acted on.
+	// ForceSync is what ForceSync returns of the object, HandledForceSync what was last acted on.
 	ForceSync, HandledForceSync string
 	// Rotate is the value of the annotation that asks for new values of single keys, HandledRotate the value last acted on.
 	Rotate, HandledRotate string
@@ -155,7 +155,7 @@ func first(f Facts) (Decision, bool) {
 	}
 }
 
-func forced(f Facts) bool { return f.ForceSync != "" && f.ForceSync != f.HandledForceSync }
+func forced(f Facts) bool { return NewRequest(f.ForceSync, f.HandledForceSync) }
 
 // counted returns the time from which the interval counts.
 func counted(f Facts) time.Time {

@@ -32,12 +32,28 @@ func SyncedGeneration(version string) int64 {
 	return n
 }
 
-// ForceSync returns the value of the force-sync annotation in either spelling; empty when there is none.
+// ForceSync returns what the force-sync annotation says, in either spelling: its value, the full name's above the short one's
+// where both are there; empty when there is none.
 func ForceSync(o metav1.Object) string {
-	if v, ok := o.GetAnnotations()[esv1.AnnotationForceSync]; ok {
-		return v
+	long, short := o.GetAnnotations()[esv1.AnnotationForceSync], o.GetAnnotations()[esv1.AnnotationForceSyncShort]
+	if long == "" || short == "" {
+		return long + short
 	}
-	return o.GetAnnotations()[esv1.AnnotationForceSyncShort]
+	return long + "\n" + short
+}
+
+// NewRequest reports whether one of the values in the result of ForceSync is another one than in what was handled. That a
+// value is taken away asks for nothing, also where the other one stays.
+func NewRequest(forceSync, handled string) bool {
+	long, short, both := strings.Cut(forceSync, "\n")
+	handledLong, handledShort, wereBoth := strings.Cut(handled, "\n")
+	if !wereBoth {
+		handledShort = handledLong
+	}
+	if both {
+		return long != handledLong || short != handledShort
+	}
+	return long != "" && long != handledLong && long != handledShort
 }
 
 // Inputs collects the states of the objects that another one refers to. The zero value is ready to use.

@@ -61,11 +61,40 @@ func TestForceSync(t *testing.T) {
 		"none":  {"nothing is asked for", map[string]string{"other": "1"}, ""},
 		"long":  {"the full name counts", map[string]string{long: "1"}, "1"},
 		"short": {"the short name counts", map[string]string{short: "2"}, "2"},
-		"both":  {"the full name wins", map[string]string{long: "1", short: "2"}, "1"},
+		"both":  {"both count", map[string]string{long: "1", short: "2"}, "1\n2"},
+		"empty": {"an empty value asks for nothing", map[string]string{long: "", short: "2"}, "2"},
 	}
 	for name, c := range cases {
 		if got := plan.ForceSync(object(1, nil, c.annotations)); got != c.want {
 			t.Errorf("%s: ForceSync() = %q, want %q: %s", name, got, c.want, c.reason)
+		}
+	}
+}
+
+func TestNewRequest(t *testing.T) {
+	cases := []struct {
+		reason         string
+		value, handled string
+		want           bool
+	}{
+		{"nothing is asked for", "", "", false},
+		{"the first request", "1", "", true},
+		{"one value is one request", "1", "1", false},
+		{"another value is another request", "2", "1", true},
+		{"taking it away asks for nothing", "", "1", false},
+		{"a value in the other spelling beside it", "1\n2", "1", true},
+		{"both are handled", "1\n2", "1\n2", false},
+		{"the full name changes", "3\n2", "1\n2", true},
+		{"the short name changes", "1\n3", "1\n2", true},
+		{"the short name gets the value of the full one", "1\n1", "1\n2", true},
+		{"taking the full name away asks for nothing", "2", "1\n2", false},
+		{"taking the short name away asks for nothing", "1", "1\n2", false},
+		{"taking one away and changing the other", "3", "1\n2", true},
+		{"taking both away asks for nothing", "", "1\n2", false},
+	}
+	for _, c := range cases {
+		if got := plan.NewRequest(c.value, c.handled); got != c.want {
+			t.Errorf("NewRequest(%q, %q) = %t: %s", c.value, c.handled, got, c.reason)
 		}
 	}
 }
