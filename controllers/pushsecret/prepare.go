@@ -38,6 +38,7 @@ type place struct {
 	render.Entry
 
 	at       string // the remote secret, as the store names it
+	id       string // the entry, as the status names it
 	exists   bool
 	surveyed bool
 	value    []byte
@@ -51,7 +52,7 @@ func (t *target) pushed() map[string]esv1alpha1.PushSecretData {
 	entries := map[string]esv1alpha1.PushSecretData{}
 	for i := range t.places {
 		if t.places[i].done {
-			entries[t.places[i].ID()] = t.places[i].Data
+			entries[t.places[i].id] = t.places[i].Data
 		}
 	}
 	return entries
@@ -78,7 +79,7 @@ func (t *target) plan(ps *esv1alpha1.PushSecret, source render.Source) {
 		p := &t.places[i]
 		if p.exists && ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists {
 			t.left = true
-			_, p.done = before[p.ID()]
+			_, p.done = before[p.id]
 			continue
 		}
 		entry := p.Entry
@@ -233,30 +234,44 @@ func (c *Controller) targets(ctx context.Context, p *pass, keys []string) ([]*ta
 	return all, nil
 }
 
-// locate makes a place of each entry. Entries for one remote secret must agree in their metadata, and no two may have one
-// name in the status.
+// locate makes a place of each entry. Entries for one remote secret must agree in their metadata.
 func (t *target) locate(ctx context.Context, entries []render.Entry) error {
 	first := map[string]int{}
 	for i, e := range entries {
-		p := place{Entry: e, at: e.ID()}
+		// Of a store that cannot be asked nothing is known but that it is one place for each setting.
+		p := place{Entry: e, at: e.Data.Match.RemoteRef.RemoteKey + string(e.Options()), id: e.ID()}
 		if t.err == nil {
-			var err error
-			if p.at, err = t.session.Locate(ctx, e.Data.Match.RemoteRef.RemoteKey, e.Options()); err != nil {
-				t.err = fault.In(err, "remote ref %s", e.ID())
-			}
+			t.err = fault.In(p.find(ctx, t.session), "remote ref %s", e.ID())
 		}
 		t.places = append(t.places, p)
-		for _, name := range []string{"at " + p.at, "id " + e.ID()} {
-			other, known := first[name]
-			if !known {
-				first[name] = i
-			} else if string(t.places[other].Options()) != string(e.Options()) {
-				return fault.New(fault.Invalid, "the entries for remote key %q differ in their metadata: one remote secret has one, "+
-					"and another namespace needs another property or a PushSecret of its own", e.Data.Match.RemoteRef.RemoteKey)
-			}
+		other, known := first[p.at]
+		if !known {
+			first[p.at] = i
+		} else if string(t.places[other].Options()) != string(e.Options()) {
+			return fault.New(fault.Invalid, "the entries for remote key %q differ in their metadata: one remote secret has one",
+				e.Data.Match.RemoteRef.RemoteKey)
 		}
 	}
 	return nil
+}
+
+// find asks the store where the remote secret of a place is. One that is elsewhere than usual is named with that in the status, so
+// that a remote key may be pushed to several places.
+func (p *place) find(ctx context.Context, session *stores.Session) error {
+	key := p.Data.Match.RemoteRef.RemoteKey
+	at, err := session.Locate(ctx, key, p.Options())
+	if err != nil {
+		return err
+	}
+	p.at = at
+	if p.Options() == nil {
+		return nil
+	}
+	usual, err := session.Locate(ctx, key, nil)
+	if err == nil && usual != at {
+		p.id += "@" + at
+	}
+	return err
 }
 
 func chooses(ref *esv1alpha1.PushSecretStoreRef, store selected) (bool, error) {

@@ -49,7 +49,7 @@ func (c *Controller) dropPrevious(ctx context.Context, ps *esv1alpha1.PushSecret
 		if end := previousEnd(ps, &p.Data); !end.IsZero() && !c.Clock.Now().Before(end) {
 			drop = p.Data.PreviousProperty
 		}
-		if former := ps.Status.SyncedPushSecrets[t.id()][p.ID()].PreviousProperty; former != "" && former != p.Data.PreviousProperty {
+		if former := ps.Status.SyncedPushSecrets[t.id()][p.id].PreviousProperty; former != "" && former != p.Data.PreviousProperty {
 			drop = former
 		}
 		if drop == "" || t.wants(p.at, drop) {

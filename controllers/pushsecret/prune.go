@@ -100,7 +100,7 @@ func (c *Controller) prune(
 		for _, entry := range slices.Sorted(maps.Keys(synced[id])) {
 			data := synced[id][entry]
 			err := c.remove(ctx, ps, id, data, wanted[id])
-			if err == nil {
+			if err == nil || (errors.Is(err, errWanted) && wanted[id].renamed(entry)) {
 				continue
 			}
 			if !errors.Is(err, errWanted) {
@@ -113,6 +113,11 @@ func (c *Controller) prune(
 		}
 	}
 	return left, combined(failures)
+}
+
+// renamed says that what is wanted stands under another name in the status now.
+func (t *target) renamed(entry string) bool {
+	return !t.failed && !slices.ContainsFunc(t.places, func(p place) bool { return p.id == entry })
 }
 
 // errWanted says that an entry stays in its store.

@@ -202,10 +202,11 @@ subjects: [{kind: ServiceAccount, name: writer, namespace: push-metadata}]
 		applyIn(ctx, ns, pushSecret(`{secretStoreRefs: [{name: push-metadata, kind: ClusterSecretStore}], deletionPolicy: Delete,
   selector: {secret: {name: source}}, data: [
   {match: {secretKey: user, remoteRef: {remoteKey: db, property: user}}, `+metadata("labels: {tier: data}")+`},
-  {match: {secretKey: password, remoteRef: {remoteKey: db, property: password}},
+  {match: {secretKey: password, remoteRef: {remoteKey: db, property: user}},
    `+metadata("remoteNamespace: "+other+", sourceMergePolicy: Replace, annotations: {only: this}")+`}]}`))
 		expectRemotes(ctx, ns, remotes{"db": {"user": "CANARY-user"}})
-		expectRemotes(ctx, other, remotes{"db": {"password": "CANARY-password"}})
+		expectRemotes(ctx, other, remotes{"db": {"user": "CANARY-password"}})
+		expectPushed(ctx, ns, map[string][]string{"ClusterSecretStore/push-metadata": {"db/user", "db/user@push-metadata-other/db"}})
 		here, there := secret(ctx, ns, "db"), secret(ctx, other, "db")
 		Expect(here.Type).To(BeEquivalentTo("example.com/login"))
 		Expect(here.Labels).To(Equal(map[string]string{"team": "orders", "tier": "data"}))

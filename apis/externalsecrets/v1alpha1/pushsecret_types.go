@@ -206,7 +206,8 @@ type PushSecretRewrite struct {
 	Transform *esv1.ExternalSecretRewriteTransform `json:"transform,omitempty"`
 }
 
-// SyncedPushSecretsMap is what was pushed: store (Kind/name) -> remote key, with /property where one was given -> the entry.
+// SyncedPushSecretsMap is what was pushed: store (Kind/name) -> remote key, with /property where one was given, and @place where the
+// entry goes elsewhere than usual -> the entry.
 type SyncedPushSecretsMap map[string]map[string]PushSecretData
 
 // PushSecretRotation is one round of new values. It is written down before the first of them reaches a store, so that
