@@ -1,6 +1,7 @@
 package kubernetes_test
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -349,6 +350,11 @@ func testRemoteNamespace(t *testing.T, w *world) {
 	c := w.open(t, w.spec(writer))
 	other := w.newNamespace(t)
 	there := options(t, map[string]any{"remoteNamespace": other})
+	for place, opts := range map[string]json.RawMessage{w.namespace + "/k": nil, other + "/k": there} {
+		if got, err := c.Locate("k", opts); err != nil || got != place {
+			t.Errorf("Locate gives %q (%v), want %q", got, err, place)
+		}
+	}
 	put(t, c, providers.Write{Key: "k", Fields: data("k", "there"), Options: there})
 	_, err := c.Get(t.Context(), providers.Ref{Key: "k"})
 	wantError(t, err, fault.NotFound, `secret "k" does not exist in namespace "`+w.namespace+`"`)
