@@ -2,6 +2,7 @@ package proof_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -25,9 +26,11 @@ func (w *world) play(d *disturbance) []string {
 			w.annotate(w.request, w.wish+"1")
 		}},
 		{name: "interval", begin: func() {
-			// A request of which nobody has told is carried out now, and the interval counts from there.
-			if w.due && !deaf {
-				w.ask(sortedKeys(w.values)...)
+			// A request of which nobody has told is carried out now, together with what the interval asks for.
+			for _, value := range sortedKeys(w.values) {
+				if asked := deaf && slices.Contains(w.requested, value); w.due && !asked {
+					w.Ask(value)
+				}
 			}
 			w.clock.Step(2 * time.Hour)
 		}},

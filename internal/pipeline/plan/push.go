@@ -31,6 +31,9 @@ func push(f Facts, generated bool) Decision {
 		return Decision{Due: true, Reason: ReasonNeverSynced}
 	case forced(f):
 		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
+	case asked(f) && f.IntervalWritten && passed(f):
+		// All keys are due anyway: that is one rotation, not two.
+		return Decision{Due: true, Rotate: true, Reason: ReasonInterval}
 	case asked(f):
 		return Decision{Due: true, Rotate: true, Reason: ReasonRotate}
 	}

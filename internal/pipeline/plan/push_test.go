@@ -84,6 +84,11 @@ func TestPush(t *testing.T) {
 			facts:  with(func(f *plan.Facts) { frozen(f); f.Rotate, f.HandledRotate = "a@2", "a@1" }), generated: true, replaces: true,
 			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonRotate},
 		},
+		"new values of single keys when the interval has passed": {
+			reason: "all keys are due anyway, and that is one rotation",
+			facts:  with(func(f *plan.Facts) { overdue(f); f.Rotate = "a@2" }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
+		},
 		"new values of single keys, asked for before": {
 			reason: "one request is one rotation",
 			facts:  with(func(f *plan.Facts) { frozen(f); f.Rotate, f.HandledRotate = "a@1", "a@1" }), generated: true, replaces: true,

@@ -165,8 +165,14 @@ func counted(f Facts) time.Time {
 	return f.Rotated
 }
 
+// dueAt returns when the interval has passed.
+func dueAt(f Facts) time.Time { return counted(f).Add(f.Interval + Jitter(f.Identity, f.Interval)) }
+
+// passed reports whether there is an interval and it has passed.
+func passed(f Facts) bool { return f.Interval != 0 && !f.Now.Before(dueAt(f)) }
+
 func periodic(f Facts) Decision {
-	due := counted(f).Add(f.Interval + Jitter(f.Identity, f.Interval))
+	due := dueAt(f)
 	var d Decision
 	switch {
 	case counted(f).After(f.Now.Add(time.Minute)):
