@@ -133,6 +133,72 @@ var _ = Describe("A PushSecret of a generator that yields leases", func() {
 		expectUse(ps, "pw-3")
 	})
 
+	It("keeps what a store may have when the status is lost before all have it", func() {
+		w.Memory("b").Fail(providertest.CallPut, unavailable)
+		ps := generated("a", "b").PushSecret
+		w.Create(ps)
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		lab.EditStatus(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Status = esv1alpha1.PushSecretStatus{} })
+		w.restart()
+		w.Clock.Step(time.Hour)
+		_, err = w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		collect()
+		w.Memory("b").Fail(providertest.CallPut, nil)
+		w.reconcile(ps)
+		expectUse(ps, "pw-1")
+		Expect(w.Generator.Minted()).To(Equal(1))
+	})
+
+	It("delivers nothing that was given back meanwhile", func() {
+		ps := generated("a", "b").PushSecret
+		w.push(ps)
+		w.Annotate(ps, "force-sync", "1")
+		w.Refuse(func(verb string, o client.Object) error {
+			if _, ok := o.(*esv1alpha1.PushSecret); ok && verb == lab.VerbStatus {
+				return errors.New("etcd is full")
+			}
+			return nil
+		})
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		var all genv1alpha1.GeneratorStateList
+		Expect(admin.List(GinkgoT().Context(), &all, client.InNamespace(w.Namespace))).To(Succeed())
+		for i := range all.Items {
+			if all.Items[i].Name != ps.Status.Leases[0] {
+				Expect(admin.Delete(GinkgoT().Context(), &all.Items[i])).To(Succeed())
+			}
+		}
+		collect()
+		Expect(w.Generator.Live()).To(Equal([]int{1}))
+		w.Refuse(nil)
+		w.reconcile(ps)
+		expectUse(ps, "pw-3")
+		Expect(w.Generator.Live()).To(Equal([]int{3}))
+	})
+
+	It("ends a rotation that stopped between two remote secrets with the values of one lease", func() {
+		lab.Edit(w.Lab, gen.Fake("g", nil), func(g *genv1alpha1.Fake) { g.Spec.Data["user"] = "u" })
+		ps := generated("a").Data("user", "login", "user").PushSecret
+		w.push(ps)
+		w.Annotate(ps, "force-sync", "1")
+		w.Memory("a").Intercept(func(call, key string) error {
+			if call == providertest.CallPut && key == "login" {
+				return unavailable
+			}
+			return nil
+		})
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-2"})
+		w.restart()
+		w.Memory("a").Intercept(nil)
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-3"})
+		w.ExpectRemote("a", "login", map[string]string{"user": "u-3"})
+	})
+
 	It("obtains all values again when one is lost: they belong together", func() {
 		lab.Edit(w.Lab, gen.Fake("g", nil), func(g *genv1alpha1.Fake) { g.Spec.Data["user"] = "u" })
 		ps := generated("a").Data("user", "login", "user").PushSecret
