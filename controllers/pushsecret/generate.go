@@ -158,13 +158,14 @@ func (p *place) parts(all []string) map[string][]byte {
 		all = p.Bundle
 	}
 	parts := make(map[string][]byte, len(all))
-	var members map[string]string
+	// What is pushed are texts. What else somebody has put beside them does not make them lost.
+	var members map[string]any
 	if err := json.Unmarshal(p.value, &members); err != nil {
 		members = nil // nothing that was pushed from here
 	}
 	for _, key := range all {
 		parts[key] = nil
-		if value, ok := members[render.Converted(p.Data.ConversionStrategy, key)]; ok {
+		if value, ok := members[render.Converted(p.Data.ConversionStrategy, key)].(string); ok {
 			parts[key] = []byte(value)
 		}
 	}

@@ -108,6 +108,17 @@ var _ = Describe("A generated value", func() {
 		w.expectSettled(ps)
 	})
 
+	It("in a JSON object stays when somebody puts something else into the object", func() {
+		ps := gen.NewPushSecret("push").Generate(genv1alpha1.KindFake, "g").To("a").Data("", "db", "config").PushSecret
+		w.push(ps)
+		w.ExpectRemote("a", "db", map[string]string{"config": `{"password":"pw-1"}`})
+		w.seed("a", map[string]string{"config": `{"password":"pw-1","port":5432}`})
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"config": `{"password":"pw-1"}`})
+		Expect(w.Generator.Minted()).To(Equal(1))
+	})
+
 	It("that somebody has written over in one store comes back from another", func() {
 		ps := generated("a", "b").Every(0).PushSecret
 		w.push(ps)
