@@ -1,6 +1,7 @@
 package pushsecret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -44,15 +45,21 @@ type place struct {
 	kept     []byte   // what is kept of value when a write replaces it
 	fields   []string // what the last write to the remote secret held
 	done     bool     // the store holds the entry now, by this PushSecret
+	// lingering is where a previous value stands that could not be taken away; empty for nowhere.
+	lingering string
 }
 
 // pushed returns the entries that the store holds now, as the status lists them.
 func (t *target) pushed() map[string]esv1alpha1.PushSecretData {
 	entries := map[string]esv1alpha1.PushSecretData{}
 	for i := range t.places {
-		if t.places[i].done {
-			entries[t.places[i].ID()] = t.places[i].Data
+		p := &t.places[i]
+		if !p.done {
+			continue
 		}
+		data := p.Data
+		data.PreviousProperty = cmp.Or(p.lingering, data.PreviousProperty)
+		entries[p.ID()] = data
 	}
 	return entries
 }

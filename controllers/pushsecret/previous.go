@@ -57,6 +57,9 @@ func (c *Controller) dropPrevious(ctx context.Context, ps *esv1alpha1.PushSecret
 		}
 		key := p.Data.Match.RemoteRef.RemoteKey
 		err := t.session.Delete(ctx, providers.Removal{Key: key, Owner: owner(ps), Fields: []string{drop}, Options: p.Options()})
+		if err != nil {
+			p.lingering = drop
+		}
 		failures = append(failures, fault.In(err, "could not remove the previous value %s of remote ref %s", drop, key))
 	}
 	return combined(failures)

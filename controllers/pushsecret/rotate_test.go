@@ -368,6 +368,23 @@ var _ = Describe("A previous value", func() {
 		w.ExpectNoRemote("a", "db")
 	})
 
+	It("goes from a place that it has no more also when that fails at first", func() {
+		ps := kept(generated("a").Every(0), 0)
+		w.push(ps)
+		w.Annotate(ps, "force-sync", "1")
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-2", "previous": "pw-1"})
+		lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Spec.Data[0].PreviousProperty = "" })
+		w.Memory("a").Fail(providertest.CallDelete, fault.New(fault.Unavailable, "no route"))
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		w.Memory("a").Fail(providertest.CallDelete, nil)
+		w.restart()
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-2"})
+		w.expectSettled(ps)
+	})
+
 	DescribeTable("needs a place of its own",
 		func(edit func(gen.PushSecret) gen.PushSecret, says string) {
 			ps := kept(edit(generated("a")), 0)
