@@ -119,16 +119,18 @@ func (p *place) hold(write *providers.Write) {
 	}
 }
 
-// replaces says whether a write keeps a value that it replaces.
-func (t *target) replaces() bool {
+// replaced returns the entries of which a write keeps the value that it replaces.
+func (t *target) replaced() []string {
+	var ids []string
 	for _, write := range t.writes {
 		for i := range t.places {
-			if _, kept := write.Fields[t.places[i].Data.PreviousProperty]; kept && t.places[i].belongs(write) && t.places[i].Data.PreviousProperty != "" {
-				return true
+			p := &t.places[i]
+			if _, kept := write.Fields[p.Data.PreviousProperty]; kept && p.belongs(write) && p.Data.PreviousProperty != "" {
+				ids = append(ids, p.ID())
 			}
 		}
 	}
-	return false
+	return ids
 }
 
 // belongs says whether a write is to the remote secret of a place.

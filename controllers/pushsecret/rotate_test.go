@@ -304,6 +304,29 @@ var _ = Describe("A previous value", func() {
 		w.expectSettled(ps)
 	})
 
+	It("stays no longer because another entry's value is replaced", func() {
+		w.Create(gen.Secret("two", map[string]string{"one": "1", "two": "1"}))
+		ps := gen.NewPushSecret("push").From("two").To("a").Data("one", "db", "one").Data("two", "db", "two").PushSecret
+		for i := range ps.Spec.Data {
+			entry := &ps.Spec.Data[i]
+			entry.PreviousProperty, entry.PreviousFor = entry.Match.SecretKey+"-previous", &metav1.Duration{Duration: time.Hour}
+		}
+		w.push(ps)
+		change := func(key string) {
+			lab.Edit(w.Lab, gen.Secret("two", nil), func(s *corev1.Secret) { s.Data[key] = []byte("2") })
+			w.reconcile(ps)
+		}
+		change("one")
+		w.Clock.Step(40 * time.Minute)
+		change("two")
+		w.Clock.Step(21 * time.Minute)
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"one": "2", "two": "2", "two-previous": "1"})
+		w.Clock.Step(40 * time.Minute)
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"one": "2", "two": "2"})
+	})
+
 	It("without a time stays until the next takes its place", func() {
 		ps := kept(generated("a").Every(time.Hour), 0)
 		w.push(ps)

@@ -14,7 +14,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
@@ -113,10 +112,10 @@ func (c *Controller) deliver(ctx context.Context, p *pass, out *outcome) error {
 	if err != nil {
 		return err
 	}
-	replaced := false
+	var replaced []string
 	for _, t := range load.targets {
 		t.plan(ps, load.source)
-		replaced = replaced || t.replaces()
+		replaced = append(replaced, t.replaced()...)
 	}
 	if err := c.announce(ctx, p, load.round, replaced); err != nil {
 		return err
@@ -151,12 +150,12 @@ func (c *Controller) deliver(ctx context.Context, p *pass, out *outcome) error {
 
 // announce writes down what is about to happen before it does: the values of a rotation, by which they are known again in
 // a store, and that values are replaced which an entry keeps for a time.
-func (c *Controller) announce(ctx context.Context, p *pass, round *esv1alpha1.PushSecretRotation, replaced bool) error {
+func (c *Controller) announce(ctx context.Context, p *pass, round *esv1alpha1.PushSecretRotation, replaced []string) error {
 	p.ps.Status.Rotation = round
-	if replaced {
-		p.ps.Status.LastReplacedTime = &metav1.Time{Time: p.facts.Now}
+	if len(replaced) > 0 {
+		noteReplaced(p.ps, replaced, p.facts.Now)
 	}
-	if equality.Semantic.DeepEqual(p.before.Status.Rotation, round) && !replaced {
+	if equality.Semantic.DeepEqual(p.before.Status.Rotation, round) && len(replaced) == 0 {
 		return nil
 	}
 	err := c.Client.Status().Patch(ctx, p.ps, client.MergeFromWithOptions(p.before, client.MergeFromWithOptimisticLock{}))

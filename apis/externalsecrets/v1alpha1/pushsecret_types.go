@@ -258,9 +258,9 @@ type PushSecretStatus struct {
 	// LastRotationTime is when the last rotation was complete. The next interval of a generator counts from there.
 	// +optional
 	LastRotationTime *metav1.Time `json:"lastRotationTime,omitempty"`
-	// LastReplacedTime is when a push last replaced values that an entry with previousProperty keeps.
+	// LastReplacedTimes is when a push last replaced the value of an entry with previousProperty, by remote key with /property.
 	// +optional
-	LastReplacedTime *metav1.Time `json:"lastReplacedTime,omitempty"`
+	LastReplacedTimes map[string]metav1.Time `json:"lastReplacedTimes,omitempty"`
 	// Generated holds a keyed hash of each generated value that every store was given, by its key in the source. It tells which of two
 	// stores that differ is right, and nothing of the value.
 	// +optional
