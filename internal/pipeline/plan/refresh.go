@@ -139,13 +139,16 @@ func Frozen(f Facts) bool {
 	return f.Policy == esv1.RefreshCreatedOnce || (f.Policy != esv1.RefreshOnChange && f.Interval == 0)
 }
 
-// first covers what makes a refresh due under every policy. A force-sync that comes along is not lost.
+// first covers what makes a refresh due under every policy. A request that comes along is not lost.
 func first(f Facts) (Decision, bool) {
 	switch {
 	case f.RefreshTime.IsZero() || f.SyncedVersion == "":
 		return Decision{Due: true, Reason: ReasonNeverSynced}, true
 	case f.Target == TargetMissing:
 		return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetMissing}, true
+	case f.Target == TargetDrifted && asked(f) && !forced(f) && !Frozen(f):
+		// What is asked for mends the target too.
+		return Decision{Due: true, Rotate: true, Reason: ReasonRotate}, true
 	case f.Target == TargetDrifted:
 		return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetDrifted}, true
 	case f.Target == TargetUnknown:
