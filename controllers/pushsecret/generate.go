@@ -37,7 +37,13 @@ func (c *Controller) generated(ctx context.Context, p *pass, d plan.Decision) (l
 		}
 	}
 	if rotate {
-		l.source, l.round, err = c.rotation(ctx, p, d, g, keys, targets)
+		if l.round, l.refused = currentRound(p, d, g); l.refused != nil && g.Revocable() {
+			// Each delivery of such values is a round.
+			return load{}, l.refused
+		}
+	}
+	if l.round != nil {
+		l.source, err = c.rotation(ctx, p, l.round, g, keys, targets)
 	} else {
 		settled(targets)
 		l.source, err = c.recovered(ctx, p, g, keys, targets, c.belief(ps, nil))

@@ -144,6 +144,8 @@ type load struct {
 	targets []*target
 	// round is the rotation that the values belong to; nil when it is none.
 	round *esv1alpha1.PushSecretRotation
+	// refused is why a rotation that was asked for is not carried out; the values stay then, and are kept in their places.
+	refused error
 	// hashes are the keyed hashes of generated values, by key; nil when the source is a Secret.
 	hashes map[string]string
 }

@@ -52,6 +52,26 @@ var _ = Describe("A rotation", func() {
 		w.expectSettled(ps)
 	})
 
+	It("of a key that there is none of is refused, and keeps nothing else from being done", func() {
+		ps := generated("a", "b").Every(0).PushSecret
+		w.push(ps)
+		w.Annotate(ps, "sluice.dev/rotate", "passwort@1")
+		w.Memory("b").Remove("db")
+		for range 2 {
+			w.reconcile(ps)
+			lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, "sluice.dev/rotate", `"passwort"`)
+			Expect([]string{w.value("a"), w.value("b")}).To(Equal([]string{"pw-1", "pw-1"}))
+			Expect(w.Generator.Minted()).To(Equal(1))
+		}
+		w.expectSettled(ps)
+
+		By("rotating when the name is right")
+		w.Annotate(ps, "sluice.dev/rotate", "password@1")
+		w.reconcile(ps)
+		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+		Expect([]string{w.value("a"), w.value("b")}).To(Equal([]string{"pw-2", "pw-2"}))
+	})
+
 	It("of one key makes again what a template makes of it", func() {
 		ps := both()
 		gen.PushSecret{PushSecret: ps}.Template("uri", "{{ .password }}/{{ .token }}").Data("uri", "db", "uri")

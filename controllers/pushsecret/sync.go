@@ -123,7 +123,7 @@ func (c *Controller) deliver(ctx context.Context, p *pass, out *outcome) error {
 	out.generated = load.hashes
 	pushed := esv1alpha1.SyncedPushSecretsMap{}
 	wanted := map[string]*target{}
-	var failures []error
+	failures := []error{load.refused}
 	for _, t := range load.targets {
 		err := c.push(ctx, ps, t)
 		if errors.Is(err, providers.ErrChanged) {
