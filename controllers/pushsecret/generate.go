@@ -23,6 +23,9 @@ func (c *Controller) generated(ctx context.Context, p *pass, d plan.Decision) (l
 	if err != nil {
 		return load{}, err
 	}
+	if err := nameable(ps, g); err != nil {
+		return load{}, err
+	}
 	keys := sourceKeys(ps, g)
 	targets, err := c.targets(ctx, p, keys)
 	if err != nil {
@@ -56,6 +59,19 @@ func (c *Controller) generated(ctx context.Context, p *pass, d plan.Decision) (l
 		l.round.Generated = l.hashes
 	}
 	return l, nil
+}
+
+// nameable returns an error where all keys of a generator are to be pushed and only a run can tell them: what the stores hold of
+// them could not be found again.
+func nameable(ps *esv1alpha1.PushSecret, g generators.Bound) error {
+	all := len(ps.Spec.DataTo) > 0 || slices.ContainsFunc(ps.Spec.Data, func(entry esv1alpha1.PushSecretData) bool {
+		return entry.Match.SecretKey == ""
+	})
+	if g.Keys() != nil || !all {
+		return nil
+	}
+	return fault.New(fault.Invalid, "which keys generator %s %q makes only a run can tell: name each that is to be pushed in "+
+		"spec.data[].match.secretKey, in place of an empty one or dataTo", g.Kind(), g.Object().GetName())
 }
 
 // settled forgets what the places hold for the writes that follow: what is put right is no value that was in use before.
