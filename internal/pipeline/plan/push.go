@@ -3,6 +3,8 @@ package plan
 import (
 	"slices"
 	"strings"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 )
 
 // Push decides whether a PushSecret is to be pushed. It differs from Refresh in what interval 0 means: values are not
@@ -32,7 +34,7 @@ func push(f Facts, generated bool) Decision {
 	case forced(f):
 		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
 	case asked(f):
-		return Decision{Due: true, Rotate: true, Reason: ReasonRotate}
+		return some(f)
 	}
 	return unasked(f, generated)
 }
@@ -52,6 +54,17 @@ func unasked(f Facts, generated bool) Decision {
 		return Decision{Due: true, Reason: ReasonSourceChanged}
 	}
 	return Decision{Reason: ReasonFrozen}
+}
+
+// some is the decision when new values of single keys are asked for. Where all of them are due at the same time, that is one round
+// and not two: those who still have the previous value would not know the one between.
+func some(f Facts) Decision {
+	if f.Policy == esv1.RefreshPeriodic && f.Interval != 0 {
+		if d := periodic(f); d.Rotate {
+			return d
+		}
+	}
+	return Decision{Due: true, Rotate: true, Reason: ReasonRotate}
 }
 
 // asked reports whether new values of single keys are asked for.

@@ -20,6 +20,16 @@ func TestPush(t *testing.T) {
 		generated, replaces bool
 		want                plan.Decision
 	}{
+		"single keys asked for when all are due": {
+			reason: "one round, and not two of which nobody has seen the first",
+			facts:  with(func(f *plan.Facts) { overdue(f); f.Rotate = "a" }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
+		},
+		"single keys asked for when only a look is due": {
+			reason: "an interval that nobody wrote asks for no value, and takes none away",
+			facts:  with(func(f *plan.Facts) { overdue(f); f.IntervalWritten, f.Rotate = false, "a" }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonRotate},
+		},
 		"never pushed": {
 			reason: "the first push is no rotation: the stores may hold the value",
 			facts:  with(func(f *plan.Facts) { f.RefreshTime = time.Time{} }), generated: true, replaces: true,

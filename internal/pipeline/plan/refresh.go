@@ -124,7 +124,7 @@ func unfrozen(f Facts) Decision {
 	case forced(f):
 		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
 	case asked(f):
-		return Decision{Due: true, Rotate: true, Reason: ReasonRotate}
+		return some(f)
 	case f.Version != f.SyncedVersion:
 		return Decision{Due: true, Reason: ReasonObjectChanged}
 	case f.Policy == esv1.RefreshOnChange:
