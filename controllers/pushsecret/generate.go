@@ -23,27 +23,18 @@ func (c *Controller) generated(ctx context.Context, p *pass, d plan.Decision) (l
 	if err != nil {
 		return load{}, err
 	}
-	if err := nameable(ps, g); err != nil {
+	keys, err := sourceKeys(ps, g)
+	if err != nil {
 		return load{}, err
 	}
-	keys := sourceKeys(ps, g)
 	targets, err := c.targets(ctx, p, keys)
 	if err != nil {
 		return load{}, err
 	}
 	survey(ctx, targets)
 	l := load{targets: targets}
-	rotate := d.Rotate
-	if !rotate && g.Revocable() {
-		if rotate, err = c.lapsed(ctx, p, keys, targets); err != nil {
-			return load{}, err
-		}
-	}
-	if rotate {
-		if l.round, l.refused = currentRound(p, d, g); l.refused != nil && g.Revocable() {
-			// Each delivery of such values is a round.
-			return load{}, l.refused
-		}
+	if l.round, l.refused, err = c.chosen(ctx, p, d, g, keys, targets); err != nil {
+		return load{}, err
 	}
 	if l.round != nil {
 		l.source, err = c.rotation(ctx, p, l.round, g, keys, targets)
@@ -59,6 +50,24 @@ func (c *Controller) generated(ctx context.Context, p *pass, d plan.Decision) (l
 		l.round.Generated = l.hashes
 	}
 	return l, nil
+}
+
+// chosen returns the round that is to be delivered, nil for none, and why a rotation that was asked for is none.
+func (c *Controller) chosen(
+	ctx context.Context, p *pass, d plan.Decision, g generators.Bound, keys []string, targets []*target,
+) (round *esv1alpha1.PushSecretRotation, refused, err error) {
+	rotate := d.Rotate
+	if !rotate && g.Revocable() {
+		rotate, err = c.lapsed(ctx, p, keys, targets)
+	}
+	if err != nil || !rotate {
+		return nil, nil, err
+	}
+	if round, refused = currentRound(p, d, g); refused != nil && g.Revocable() {
+		// Each delivery of such values is a round.
+		return nil, nil, refused
+	}
+	return round, refused, nil
 }
 
 // nameable returns an error where all keys of a generator are to be pushed and only a run can tell them: what the stores hold of
@@ -136,14 +145,18 @@ func makes(ps *esv1alpha1.PushSecret) bool {
 	return ps.Spec.Template != nil && len(ps.Spec.Template.Data)+len(ps.Spec.Template.TemplateFrom) > 0
 }
 
-// sourceKeys are the keys that the source will have, as far as they are known before the generator has run.
-func sourceKeys(ps *esv1alpha1.PushSecret, g generators.Bound) []string {
+// sourceKeys are the keys that the source will have, as far as they are known before the generator has run. Where all are to be
+// pushed they must be.
+func sourceKeys(ps *esv1alpha1.PushSecret, g generators.Bound) ([]string, error) {
+	if err := nameable(ps, g); err != nil {
+		return nil, err
+	}
 	keys := slices.Clone(g.Keys())
 	if ps.Spec.Template != nil {
 		keys = slices.AppendSeq(keys, maps.Keys(ps.Spec.Template.Data))
 	}
 	slices.Sort(keys)
-	return slices.Compact(keys)
+	return slices.Compact(keys), nil
 }
 
 // held returns the values that the stores hold and that are believed, by source key, and the keys that the entries need; all

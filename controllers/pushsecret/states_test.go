@@ -1,7 +1,6 @@
 package pushsecret_test
 
 import (
-	"context"
 	"errors"
 	"time"
 
@@ -9,12 +8,9 @@ import (
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
-	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
-	"github.com/sluice-operator/sluice/controllers/pushsecret"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/providers/providertest"
 	"github.com/sluice-operator/sluice/test/env/lab"
@@ -106,17 +102,6 @@ var _ = Describe("A generated value", func() {
 		expectBoth("edited")
 		Expect(w.Generator.Minted()).To(Equal(1))
 		w.expectSettled(ps)
-	})
-
-	It("in a JSON object stays when somebody puts something else into the object", func() {
-		ps := gen.NewPushSecret("push").Generate(genv1alpha1.KindFake, "g").To("a").Data("", "db", "config").PushSecret
-		w.push(ps)
-		w.ExpectRemote("a", "db", map[string]string{"config": `{"password":"pw-1"}`})
-		w.seed("a", map[string]string{"config": `{"password":"pw-1","port":5432}`})
-		w.Clock.Step(2 * time.Hour)
-		w.reconcile(ps)
-		w.ExpectRemote("a", "db", map[string]string{"config": `{"password":"pw-1"}`})
-		Expect(w.Generator.Minted()).To(Equal(1))
 	})
 
 	It("that somebody has written over in one store comes back from another", func() {
@@ -376,75 +361,5 @@ var _ = Describe("A request that was there before Sluice", func() {
 		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
 		Expect(w.value("a")).To(Equal("live"))
 		Expect(w.Generator.Minted()).To(BeZero())
-	})
-})
-
-var _ = Describe("A cache that is behind", func() {
-	var (
-		w  *world
-		ps *esv1alpha1.PushSecret
-	)
-	BeforeEach(func() {
-		w = newWorld()
-		ps = generated("a", "b").Every(0).PushSecret
-		w.push(ps)
-	})
-
-	// look lets a controller work that sees a PushSecret as it was.
-	look := func(seen *esv1alpha1.PushSecret) reconcile.Result {
-		GinkgoHelper()
-		stale := w.newController(func(config *pushsecret.Config) {
-			watching, ok := config.Client.(client.WithWatch)
-			Expect(ok).To(BeTrue())
-			config.Client = interceptor.NewClient(watching, interceptor.Funcs{
-				Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
-					if into, ok := o.(*esv1alpha1.PushSecret); ok {
-						seen.DeepCopyInto(into)
-						return nil
-					}
-					return c.Get(ctx, key, o, opts...)
-				},
-			})
-		})
-		return w.Reconcile(stale, ps)
-	}
-	expectUntouched := func(seen *esv1alpha1.PushSecret) {
-		GinkgoHelper()
-		writes, minted := w.remoteWrites(), w.Generator.Minted()
-		look(seen)
-		Expect(w.remoteWrites()).To(Equal(writes), "writes to the stores")
-		Expect(w.Generator.Minted()).To(Equal(minted), "runs of the generator")
-	}
-
-	It("asks for no value that was made already", func() {
-		w.Annotate(ps, "force-sync", "1")
-		asked := ps.DeepCopy()
-		w.reconcile(ps)
-		Expect(w.value("a")).To(Equal("pw-2"))
-		By("seeing the request, and not that it was handled")
-		expectUntouched(asked)
-		By("seeing the round, and not its end")
-		asked.Status.Rotation = &esv1alpha1.PushSecretRotation{ForceSync: "1", Generated: map[string]string{"password": "gone"}}
-		expectUntouched(asked)
-	})
-
-	It("asks for no value of an object that is gone, going, or another one by now", func() {
-		w.Annotate(ps, "force-sync", "1")
-		asked := ps.DeepCopy()
-		w.Delete(ps)
-		expectUntouched(asked)
-
-		again := generated("a", "b").Every(0).Annotate("force-sync", "1").PushSecret
-		again.Finalizers = []string{"example.com/held"}
-		w.Create(again)
-		expectUntouched(asked)
-		w.reconcile(again)
-
-		w.Annotate(again, "force-sync", "2")
-		asked = again.DeepCopy()
-		w.Delete(again)
-		expectUntouched(asked)
-		Expect(w.value("a")).To(Equal("pw-1"))
-		lab.Edit(w.Lab, again, func(o *esv1alpha1.PushSecret) { o.Finalizers = nil })
 	})
 })

@@ -146,16 +146,21 @@ func first(f Facts) (Decision, bool) {
 		return Decision{Due: true, Reason: ReasonNeverSynced}, true
 	case f.Target == TargetMissing:
 		return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetMissing}, true
-	case f.Target == TargetDrifted && asked(f) && !forced(f) && !Frozen(f):
-		// What is asked for mends the target too.
-		return Decision{Due: true, Rotate: true, Reason: ReasonRotate}, true
 	case f.Target == TargetDrifted:
-		return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetDrifted}, true
+		return drifted(f), true
 	case f.Target == TargetUnknown:
 		return Decision{Due: true, Reason: ReasonTargetUnknown}, true
 	default:
 		return Decision{}, false
 	}
+}
+
+// drifted is the decision for a target that somebody has changed. What is asked for mends it too.
+func drifted(f Facts) Decision {
+	if asked(f) && !forced(f) && !Frozen(f) {
+		return Decision{Due: true, Rotate: true, Reason: ReasonRotate}
+	}
+	return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetDrifted}
 }
 
 func forced(f Facts) bool { return NewRequest(f.ForceSync, f.HandledForceSync) }
