@@ -59,6 +59,17 @@ var _ = Describe("A rotation of generated values", func() {
 		Expect(w.Generator.Minted()).To(Equal(5))
 	})
 
+	It("of one key is carried out also when somebody has edited the target meanwhile", func() {
+		es := both().ExternalSecret
+		w.sync(es)
+		first := data()
+		lab.Edit(w.Lab, gen.Secret("app", nil), func(s *corev1.Secret) { s.Data["token"] = []byte("vandal") })
+		w.Annotate(es, esv1.AnnotationRotate, "password")
+		w.reconcile(es)
+		Expect(data()).To(SatisfyAll(HaveKeyWithValue("user", first["user"]), Not(HaveKeyWithValue("password", first["password"]))))
+		lab.ExpectReady(es, esv1.ReasonSecretSynced)
+	})
+
 	It("is of all values that belong together, and none of them is made anew alone", func() {
 		w.Generator.Together = true
 		w.restart()

@@ -31,6 +31,17 @@ var _ = Describe("A generated value that a template has shaped", func() {
 		Expect(w.Generator.Minted()).To(Equal(1))
 	})
 
+	It("in a JSON object stays when somebody puts something else into the object", func() {
+		ps := gen.NewPushSecret("push").Generate(genv1alpha1.KindFake, "g").To("a").Data("", "db", "config").PushSecret
+		w.push(ps)
+		w.ExpectRemote("a", "db", map[string]string{"config": `{"password":"pw-1"}`})
+		w.seed("a", map[string]string{"config": `{"password":"pw-1","port":5432}`})
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"config": `{"password":"pw-1"}`})
+		Expect(w.Generator.Minted()).To(Equal(1))
+	})
+
 	It("is shaped again after an edit of the template where a store holds it as it was generated", func() {
 		ps := gen.NewPushSecret("push").Generate(genv1alpha1.KindFake, "g").To("a").
 			Data("password", "db", "password").Data("url", "db", "url").Template("url", "one://{{ .password }}").Every(0).PushSecret

@@ -6,6 +6,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/providers/providertest"
@@ -28,6 +29,7 @@ var _ = Describe("What a PushSecret pushed", func() {
 		lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Spec.Data = ps.Spec.Data[:1] })
 		w.reconcile(ps)
 		w.ExpectRemote("a", "db", all)
+		Expect(ps.Status.SyncedPushSecrets["SecretStore/a"]).To(HaveLen(1), "what is not pushed any more is not listed")
 		w.Delete(ps)
 		w.reconcile(ps)
 		Expect(w.Gone(ps)).To(BeTrue())
@@ -70,6 +72,21 @@ var _ = Describe("What a PushSecret pushed", func() {
 		w.reconcile(ps)
 		lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
 		w.ExpectRemote("a", "all", all)
+	})
+
+	It("is said to stay in a store that is another operator's by now, and holds nobody for long", func() {
+		ps := fromSecret("push", "a", "b").Deletion(esv1alpha1.DeletionDelete).PushSecret
+		w.push(ps)
+		lab.Edit(w.Lab, gen.SecretStore("b", nil), func(s *esv1.SecretStore) { s.Spec.Controller = "other" })
+		lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Spec.SecretStoreRefs = ps.Spec.SecretStoreRefs[:1] })
+		w.reconcile(ps)
+		lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, "SecretStore/b is of another controller class")
+		w.Delete(ps)
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred(), "another try")
+		w.Clock.Step(3 * time.Minute)
+		w.reconcile(ps)
+		Expect(w.Gone(ps)).To(BeTrue())
 	})
 
 	It("goes with its source, and comes back with it", func() {

@@ -23,21 +23,21 @@ func (c *Controller) generated(ctx context.Context, p *pass, d plan.Decision) (l
 	if err != nil {
 		return load{}, err
 	}
-	keys := sourceKeys(ps, g)
+	keys, err := sourceKeys(ps, g)
+	if err != nil {
+		return load{}, err
+	}
 	targets, err := c.targets(ctx, p, keys)
 	if err != nil {
 		return load{}, err
 	}
 	survey(ctx, targets)
 	l := load{targets: targets}
-	rotate := d.Rotate
-	if !rotate && g.Revocable() {
-		if rotate, err = c.lapsed(ctx, p, keys, targets); err != nil {
-			return load{}, err
-		}
+	if l.round, l.refused, err = c.chosen(ctx, p, d, g, keys, targets); err != nil {
+		return load{}, err
 	}
-	if rotate {
-		l.source, l.round, err = c.rotation(ctx, p, d, g, keys, targets)
+	if l.round != nil {
+		l.source, err = c.rotation(ctx, p, l.round, g, keys, targets)
 	} else {
 		settled(targets)
 		l.source, err = c.recovered(ctx, p, g, keys, targets, c.belief(ps, nil))
@@ -50,6 +50,37 @@ func (c *Controller) generated(ctx context.Context, p *pass, d plan.Decision) (l
 		l.round.Generated = l.hashes
 	}
 	return l, nil
+}
+
+// chosen returns the round that is to be delivered, nil for none, and why a rotation that was asked for is none.
+func (c *Controller) chosen(
+	ctx context.Context, p *pass, d plan.Decision, g generators.Bound, keys []string, targets []*target,
+) (round *esv1alpha1.PushSecretRotation, refused, err error) {
+	rotate := d.Rotate
+	if !rotate && g.Revocable() {
+		rotate, err = c.lapsed(ctx, p, keys, targets)
+	}
+	if err != nil || !rotate {
+		return nil, nil, err
+	}
+	if round, refused = currentRound(p, d, g); refused != nil && g.Revocable() {
+		// Each delivery of such values is a round.
+		return nil, nil, refused
+	}
+	return round, refused, nil
+}
+
+// nameable returns an error where all keys of a generator are to be pushed and only a run can tell them: what the stores hold of
+// them could not be found again.
+func nameable(ps *esv1alpha1.PushSecret, g generators.Bound) error {
+	all := len(ps.Spec.DataTo) > 0 || slices.ContainsFunc(ps.Spec.Data, func(entry esv1alpha1.PushSecretData) bool {
+		return entry.Match.SecretKey == ""
+	})
+	if g.Keys() != nil || !all {
+		return nil
+	}
+	return fault.New(fault.Invalid, "which keys generator %s %q makes only a run can tell: name each that is to be pushed in "+
+		"spec.data[].match.secretKey, in place of an empty one or dataTo", g.Kind(), g.Object().GetName())
 }
 
 // settled forgets what the places hold for the writes that follow: what is put right is no value that was in use before.
@@ -114,14 +145,18 @@ func makes(ps *esv1alpha1.PushSecret) bool {
 	return ps.Spec.Template != nil && len(ps.Spec.Template.Data)+len(ps.Spec.Template.TemplateFrom) > 0
 }
 
-// sourceKeys are the keys that the source will have, as far as they are known before the generator has run.
-func sourceKeys(ps *esv1alpha1.PushSecret, g generators.Bound) []string {
+// sourceKeys are the keys that the source will have, as far as they are known before the generator has run. Where all are to be
+// pushed they must be.
+func sourceKeys(ps *esv1alpha1.PushSecret, g generators.Bound) ([]string, error) {
+	if err := nameable(ps, g); err != nil {
+		return nil, err
+	}
 	keys := slices.Clone(g.Keys())
 	if ps.Spec.Template != nil {
 		keys = slices.AppendSeq(keys, maps.Keys(ps.Spec.Template.Data))
 	}
 	slices.Sort(keys)
-	return slices.Compact(keys)
+	return slices.Compact(keys), nil
 }
 
 // held returns the values that the stores hold and that are believed, by source key, and the keys that the entries need; all
@@ -138,7 +173,8 @@ func held(targets []*target, all []string, b belief) (known map[string][]byte, w
 				}
 				_, found := known[key]
 				certain[key] = b.recognises(key, value)
-				if certain[key] || (!found && !b.renewed(key)) {
+				// An empty value keeps a place: it is no value that anybody uses.
+				if certain[key] || (!found && !b.renewed(key) && len(value) > 0) {
 					known[key] = value
 				}
 			}
@@ -158,13 +194,14 @@ func (p *place) parts(all []string) map[string][]byte {
 		all = p.Bundle
 	}
 	parts := make(map[string][]byte, len(all))
-	var members map[string]string
+	// What is pushed are texts. What else somebody has put beside them does not make them lost.
+	var members map[string]any
 	if err := json.Unmarshal(p.value, &members); err != nil {
 		members = nil // nothing that was pushed from here
 	}
 	for _, key := range all {
 		parts[key] = nil
-		if value, ok := members[render.Converted(p.Data.ConversionStrategy, key)]; ok {
+		if value, ok := members[render.Converted(p.Data.ConversionStrategy, key)].(string); ok {
 			parts[key] = []byte(value)
 		}
 	}

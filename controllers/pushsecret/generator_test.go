@@ -229,6 +229,14 @@ var _ = Describe("A PushSecret of a generator", func() {
 		Expect(w.Generator.Minted()).To(Equal(1))
 	})
 
+	It("takes no empty value for one that is in use", func() {
+		w.seed("a", map[string]string{"password": ""})
+		ps := generated("a", "b").Update(esv1alpha1.UpdateReplace).PushSecret
+		w.push(ps)
+		expectValue("pw-1")
+		w.expectSettled(ps)
+	})
+
 	It("makes a new value when no store has it any more", func() {
 		ps := generated("a", "b").PushSecret
 		w.push(ps)
@@ -292,6 +300,28 @@ var _ = Describe("A PushSecret of a generator", func() {
 			"user", map[string]string{"": "u-1"}),
 		Entry("matching keys together", func(ps gen.PushSecret) gen.PushSecret { return ps.DataTo("a", "^pass", "some") },
 			"some", map[string]string{"password": "pw-1"}),
+	)
+
+	DescribeTable("needs the names of keys that only a run of the generator can tell",
+		func(edit func(gen.PushSecret) gen.PushSecret) {
+			w.Generator.Keyless = true
+			w.restart()
+			ps := edit(gen.NewPushSecret("push").Generate(genv1alpha1.KindFake, "g").To("a")).PushSecret
+			w.push(ps)
+			lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, `generator Fake "g"`, "spec.data[].match.secretKey")
+			w.ExpectNoRemote("a", "db")
+			Expect(w.Generator.Minted()).To(BeZero())
+
+			lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) {
+				ps.Spec.Data, ps.Spec.DataTo = nil, nil
+				gen.PushSecret{PushSecret: ps}.Data("password", "db", "password")
+			})
+			w.reconcile(ps)
+			lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+			w.ExpectRemote("a", "db", map[string]string{"password": "pw-1"})
+		},
+		Entry("in an entry for all", func(ps gen.PushSecret) gen.PushSecret { return ps.All("db") }),
+		Entry("in dataTo", func(ps gen.PushSecret) gen.PushSecret { return ps.DataTo("a", "", "db") }),
 	)
 
 	It("needs a generator, and says which", func() {

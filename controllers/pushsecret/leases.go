@@ -122,7 +122,11 @@ func (c *Controller) conclude(ctx context.Context, p *pass, round *esv1alpha1.Pu
 	if round != nil && len(round.Leases) > 0 {
 		out.leases = round.Leases
 	}
-	named := func(s lease.State) bool { return slices.Contains(out.leases, s.Name) }
+	inUse := out.leases
+	if waiting := p.ps.Status.Rotation; waiting != nil && waits(p.ps) {
+		inUse = slices.Concat(inUse, waiting.Leases)
+	}
+	named := func(s lease.State) bool { return slices.Contains(inUse, s.Name) }
 	if len(p.tx.Booked()) > 0 || slices.ContainsFunc(p.leases, func(s lease.State) bool { return s.Undelivered() || (s.Live() && !named(s)) }) {
 		states, err := c.Generators.Settle(ctx, ownerOf(p.ps), named)
 		if err != nil {

@@ -1,7 +1,6 @@
 package pushsecret_test
 
 import (
-	"errors"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -118,12 +117,7 @@ var _ = Describe("A PushSecret of a generator that yields leases", func() {
 		ps := generated("a", "b").PushSecret
 		w.push(ps)
 		w.Annotate(ps, "force-sync", "1")
-		w.Refuse(func(verb string, o client.Object) error {
-			if _, ok := o.(*esv1alpha1.PushSecret); ok && verb == lab.VerbStatus {
-				return errors.New("etcd is full")
-			}
-			return nil
-		})
+		w.refuseStatus()
 		_, err := w.Try(w.controller, ps)
 		Expect(err).To(HaveOccurred())
 		w.Refuse(nil)
@@ -155,12 +149,7 @@ var _ = Describe("A PushSecret of a generator that yields leases", func() {
 		ps := generated("a", "b").PushSecret
 		w.push(ps)
 		w.Annotate(ps, "force-sync", "1")
-		w.Refuse(func(verb string, o client.Object) error {
-			if _, ok := o.(*esv1alpha1.PushSecret); ok && verb == lab.VerbStatus {
-				return errors.New("etcd is full")
-			}
-			return nil
-		})
+		w.refuseStatus()
 		_, err := w.Try(w.controller, ps)
 		Expect(err).To(HaveOccurred())
 		var all genv1alpha1.GeneratorStateList

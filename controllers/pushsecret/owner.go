@@ -3,8 +3,10 @@ package pushsecret
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
@@ -47,10 +49,24 @@ func (c *Controller) rival(ctx context.Context, ps *esv1alpha1.PushSecret, key s
 }
 
 // competes says whether a PushSecret keeps another one from its own values under a remote key. It does unless only the
-// other one was told to replace what is there.
+// other one was told to replace what is there, or both push the same.
 func competes(ps, other *esv1alpha1.PushSecret, key string) bool {
 	outdone := other.Spec.UpdatePolicy == esv1alpha1.UpdateReplace && ps.Spec.UpdatePolicy != esv1alpha1.UpdateReplace
-	return ps.UID != other.UID && ps.DeletionTimestamp.IsZero() && !outdone && wants(ps, key)
+	return ps.UID != other.UID && ps.DeletionTimestamp.IsZero() && !outdone && wants(ps, key) && !alike(ps, other, key)
+}
+
+// alike says whether two PushSecrets bring the same values of the same Secret to a remote key. Of such, neither may wait for the
+// other when the Secret changes: each would keep the other from the new value. The values of a generator are each one's own.
+func alike(ps, other *esv1alpha1.PushSecret, key string) bool {
+	entriesOf := func(ps *esv1alpha1.PushSecret) []esv1alpha1.PushSecretData {
+		return slices.DeleteFunc(slices.Clone(ps.Spec.Data), func(entry esv1alpha1.PushSecretData) bool {
+			return entry.Match.RemoteRef.RemoteKey != key
+		})
+	}
+	one, two := &ps.Spec, &other.Spec
+	return ps.Namespace == other.Namespace && one.Selector.Secret != nil && len(one.DataTo)+len(two.DataTo) == 0 &&
+		equality.Semantic.DeepEqual(one.Selector, two.Selector) && equality.Semantic.DeepEqual(one.Template, two.Template) &&
+		equality.Semantic.DeepEqual(entriesOf(ps), entriesOf(other))
 }
 
 // wants says whether a PushSecret has an entry for a remote key. Which keys dataTo makes is seen in the status alone.

@@ -1,6 +1,7 @@
 package pushsecret
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -45,15 +46,21 @@ type place struct {
 	kept     []byte   // what is kept of value when a write replaces it
 	fields   []string // what the last write to the remote secret held
 	done     bool     // the store holds the entry now, by this PushSecret
+	// lingering is where a previous value stands that could not be taken away; empty for nowhere.
+	lingering string
 }
 
 // pushed returns the entries that the store holds now, as the status lists them.
 func (t *target) pushed() map[string]esv1alpha1.PushSecretData {
 	entries := map[string]esv1alpha1.PushSecretData{}
 	for i := range t.places {
-		if t.places[i].done {
-			entries[t.places[i].id] = t.places[i].Data
+		p := &t.places[i]
+		if !p.done {
+			continue
 		}
+		data := p.Data
+		data.PreviousProperty = cmp.Or(p.lingering, data.PreviousProperty)
+		entries[p.id] = data
 	}
 	return entries
 }
@@ -113,16 +120,18 @@ func (p *place) hold(write *providers.Write) {
 	}
 }
 
-// replaces says whether a write keeps a value that it replaces.
-func (t *target) replaces() bool {
+// replaced returns the entries of which a write keeps the value that it replaces.
+func (t *target) replaced() []string {
+	var ids []string
 	for _, write := range t.writes {
 		for i := range t.places {
-			if _, kept := write.Fields[t.places[i].Data.PreviousProperty]; kept && t.places[i].belongs(write) && t.places[i].Data.PreviousProperty != "" {
-				return true
+			p := &t.places[i]
+			if _, kept := write.Fields[p.Data.PreviousProperty]; kept && p.belongs(write) && p.Data.PreviousProperty != "" {
+				ids = append(ids, p.ID())
 			}
 		}
 	}
-	return false
+	return ids
 }
 
 // belongs says whether a write is to the remote secret of a place.
@@ -136,7 +145,9 @@ type load struct {
 	targets []*target
 	// round is the rotation that the values belong to; nil when it is none.
 	round *esv1alpha1.PushSecretRotation
-	// hashes are the keyed hashes of generated values, by key; nil when the source is a Secret.
+	// refused is why a rotation that was asked for is not carried out; the values stay then, and are kept in their places.
+	refused error
+	// hashes are the keyed hashes of generated values, and of those that an entry keeps when they are replaced, by key; nil for none.
 	hashes map[string]string
 }
 
@@ -162,7 +173,12 @@ func (c *Controller) prepare(ctx context.Context, p *pass, d plan.Decision) (loa
 	if ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists || keepsPrevious(ps) {
 		survey(ctx, targets)
 	}
-	return load{source: source, targets: targets}, nil
+	l := load{source: source, targets: targets}
+	if keepsPrevious(ps) {
+		c.genuine(ps, targets)
+		l.hashes = c.hashes(ps, slices.Collect(maps.Keys(source.Data)), l)
+	}
+	return l, nil
 }
 
 // shaped applies the template. Its output joins the source's own keys.

@@ -130,6 +130,11 @@ func (c *Controller) remove(ctx context.Context, ps *esv1alpha1.PushSecret, stor
 		return errWanted
 	}
 	session, err := c.reopen(ctx, ps, storeID)
+	if errors.Is(err, stores.ErrOtherClass) {
+		// The PushSecret is not another operator's for that: this one has to say that something stays.
+		return fault.New(fault.Invalid, "%s is of another controller class by now, so that what was pushed there stays: "+
+			"remove it there and set deletionPolicy None, or give the store back", storeID)
+	}
 	if err != nil || session == nil {
 		return err
 	}

@@ -94,19 +94,22 @@ func ends(ps *esv1alpha1.PushSecret, out outcome) string {
 func (c *Controller) record(p *pass, out *outcome) {
 	ps, now := p.ps, c.Clock.Now()
 	force, rotate := out.facts.ForceSync, out.facts.Rotate
-	if round := ps.Status.Rotation; round != nil {
+	if round := ps.Status.Rotation; round != nil && !waits(ps) {
 		// What was asked for since it began is the next one.
 		force, rotate = round.ForceSync, round.Rotate
 	}
 	// The values of other keys wait for their interval all the same.
-	whole := ps.Status.Rotation != nil && len(ps.Status.Rotation.Keys) == 0
-	if out.generated != nil && (whole || ps.Status.LastRotationTime == nil) {
+	whole := ps.Status.Rotation != nil && len(ps.Status.Rotation.Keys) == 0 && !waits(ps)
+	generator := ps.Spec.Selector.GeneratorRef != nil
+	if generator && (whole || ps.Status.LastRotationTime == nil) {
 		ps.Status.LastRotationTime = &metav1.Time{Time: now}
 	}
-	if out.generated == nil {
+	if !generator {
 		ps.Status.LastRotationTime = nil
 	}
-	ps.Status.Rotation, ps.Status.Generated, ps.Status.Leases = nil, out.generated, out.leases
+	if ps.Status.Rotation == nil || !waits(ps) {
+		ps.Status.Rotation, ps.Status.Generated, ps.Status.Leases = nil, out.generated, out.leases
+	}
 	ps.Status.LastHandledForceSync, ps.Status.LastHandledRotate = force, rotate
 	c.refreshed.Set(ps, now, force)
 	ps.Status.SyncedResourceVersion = out.facts.Version

@@ -129,3 +129,30 @@ var _ = Describe("A cache that is behind", func() {
 		lab.Edit(w.Lab, again, func(o *esv1alpha1.PushSecret) { o.Finalizers = nil })
 	})
 })
+
+var _ = Describe("A rotation that stopped half way", func() {
+	for name, leaseless := range map[string]bool{"of values": true, "of leases": false} {
+		It(name+" waits while nothing may be replaced, and goes on with its value", func() {
+			w := newWorld()
+			w.Generator.Leaseless = leaseless
+			w.restart()
+			ps := generated("a", "b").Every(0).PushSecret
+			w.push(ps)
+			w.Memory("b").Fail(providertest.CallPut, fault.New(fault.Unavailable, "no route"))
+			w.Annotate(ps, "force-sync", "1")
+			_, err := w.Try(w.controller, ps)
+			Expect(err).To(HaveOccurred())
+			w.Memory("b").Fail(providertest.CallPut, nil)
+			w.restart()
+			lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Spec.UpdatePolicy = esv1alpha1.UpdateIfNotExists })
+			w.reconcile(ps)
+			Expect([]string{w.value("a"), w.value("b")}).To(Equal([]string{"pw-2", "pw-1"}))
+			w.expectSettled(ps)
+			lab.Edit(w.Lab, ps, func(ps *esv1alpha1.PushSecret) { ps.Spec.UpdatePolicy = esv1alpha1.UpdateReplace })
+			w.reconcile(ps)
+			Expect([]string{w.value("a"), w.value("b")}).To(Equal([]string{"pw-2", "pw-2"}))
+			Expect(w.Generator.Minted()).To(Equal(2))
+			w.expectSettled(ps)
+		})
+	}
+})

@@ -43,6 +43,11 @@ func (c *Controller) belief(ps *esv1alpha1.PushSecret, round *esv1alpha1.PushSec
 	}
 }
 
+// waits says whether a rotation that has begun waits, because nothing may be replaced for the time being.
+func waits(ps *esv1alpha1.PushSecret) bool {
+	return ps.Spec.Selector.GeneratorRef != nil && ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateIfNotExists
+}
+
 // renews says whether a round has a new value for a key. What a template makes may be made of what is new.
 func renews(ps *esv1alpha1.PushSecret, round *esv1alpha1.PushSecretRotation, key string) bool {
 	return len(round.Keys) == 0 || slices.Contains(round.Keys, key) || (makes(ps) && (made(ps, key) || len(ps.Spec.Template.TemplateFrom) > 0))
@@ -71,17 +76,14 @@ func (c *Controller) hashes(ps *esv1alpha1.PushSecret, keys []string, l load) ma
 // rotation returns the values of a round: new ones, or those of a round that has begun and has not reached every store
 // yet. Those are known in this process, or recognised in a store that has them already.
 func (c *Controller) rotation(
-	ctx context.Context, p *pass, d plan.Decision, g generators.Bound, keys []string, targets []*target,
-) (render.Source, *esv1alpha1.PushSecretRotation, error) {
-	round, err := currentRound(p, d, g)
-	if err != nil {
-		return render.Source{}, nil, err
-	}
+	ctx context.Context, p *pass, round *esv1alpha1.PushSecretRotation, g generators.Bound, keys []string, targets []*target,
+) (render.Source, error) {
 	name, id := client.ObjectKeyFromObject(p.ps), roundID(p.ps, round, g)
 	current, begun := c.rounds.get(name, id)
 	if !begun || !p.keeps(current.leases) {
+		var err error
 		if current.source, err = c.recovered(ctx, p, g, keys, targets, c.belief(p.ps, round)); err != nil {
-			return render.Source{}, nil, err
+			return render.Source{}, err
 		}
 		current.leases = namesOf(p.tx.Booked())
 		c.rounds.begin(name, id, current)
@@ -89,10 +91,11 @@ func (c *Controller) rotation(
 	if len(current.leases) > 0 {
 		round.Leases = current.leases
 	}
-	return current.source, round, nil
+	return current.source, nil
 }
 
-// currentRound returns the round that is to be delivered: the one that has begun, unless force-sync asks for another.
+// currentRound returns the round that is to be delivered: the one that has begun, unless force-sync asks for another. A request
+// that cannot be carried out is an error, and no round.
 func currentRound(p *pass, d plan.Decision, g generators.Bound) (*esv1alpha1.PushSecretRotation, error) {
 	f := p.facts
 	if open := p.ps.Status.Rotation; open != nil && !plan.NewRequest(f.ForceSync, open.ForceSync) {

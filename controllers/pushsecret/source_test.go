@@ -284,6 +284,26 @@ var _ = Describe("A PushSecret of a Secret", func() {
 		w.ExpectRemote("a", "db", pushed("s3cret"))
 	})
 
+	It("shares a key with another one of the same Secret, also when that changes", func() {
+		first, second := fromSecret("first", "a").PushSecret, fromSecret("second", "a").PushSecret
+		w.push(first)
+		w.push(second)
+		edit("n3w")
+		for _, ps := range []*esv1alpha1.PushSecret{second, first, second} {
+			w.reconcile(ps)
+			lab.ExpectReady(ps, esv1alpha1.ReasonSynced)
+			w.ExpectRemote("a", "db", pushed("n3w"))
+		}
+		w.expectSettled(first)
+		w.expectSettled(second)
+
+		By("but not with one that makes something else of it")
+		lab.Edit(w.Lab, second, func(ps *esv1alpha1.PushSecret) { ps.Spec.Data[0].Match.SecretKey = "user" })
+		w.reconcile(second)
+		lab.ExpectNotReady(second, esv1alpha1.ReasonErrored, `PushSecret "first" in namespace "`+w.Namespace+`"`)
+		w.ExpectRemote("a", "db", pushed("n3w"))
+	})
+
 	It("goes on with what its own status says that it pushed", func() {
 		w.seed("a", pushed("from the reference implementation"))
 		ps := fromSecret("push", "a").PushSecret

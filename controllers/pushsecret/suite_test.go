@@ -1,6 +1,7 @@
 package pushsecret_test
 
 import (
+	"errors"
 	"testing"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -60,6 +61,16 @@ func (w *world) newController(edit func(*pushsecret.Config)) *pushsecret.Control
 	}
 	edit(&config)
 	return pushsecret.New(config)
+}
+
+// refuseStatus makes every write of a PushSecret's status fail.
+func (w *world) refuseStatus() {
+	w.Refuse(func(verb string, o client.Object) error {
+		if _, ok := o.(*esv1alpha1.PushSecret); ok && verb == lab.VerbStatus {
+			return errors.New("etcd is full")
+		}
+		return nil
+	})
 }
 
 // seed puts a secret db into a store.

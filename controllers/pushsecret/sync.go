@@ -14,7 +14,6 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
@@ -113,10 +112,10 @@ func (c *Controller) deliver(ctx context.Context, p *pass, out *outcome) error {
 	if err != nil {
 		return err
 	}
-	replaced := false
+	var replaced []string
 	for _, t := range load.targets {
 		t.plan(ps, load.source)
-		replaced = replaced || t.replaces()
+		replaced = append(replaced, t.replaced()...)
 	}
 	if err := c.announce(ctx, p, load.round, replaced); err != nil {
 		return err
@@ -124,7 +123,7 @@ func (c *Controller) deliver(ctx context.Context, p *pass, out *outcome) error {
 	out.generated = load.hashes
 	pushed := esv1alpha1.SyncedPushSecretsMap{}
 	wanted := map[string]*target{}
-	var failures []error
+	failures := []error{load.refused}
 	for _, t := range load.targets {
 		err := c.push(ctx, ps, t)
 		if errors.Is(err, providers.ErrChanged) {
@@ -138,7 +137,9 @@ func (c *Controller) deliver(ctx context.Context, p *pass, out *outcome) error {
 		wanted[t.id()] = t
 	}
 	out.synced = merged(ps.Status.SyncedPushSecrets, pushed)
-	if ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionDelete {
+	if ps.Spec.DeletionPolicyOrDefault() == esv1alpha1.DeletionNone {
+		out.synced = merged(unreached(ps, wanted), pushed)
+	} else {
 		var err error
 		out.synced, err = c.prune(ctx, ps, out.synced, wanted)
 		failures = append(failures, err)
@@ -151,12 +152,15 @@ func (c *Controller) deliver(ctx context.Context, p *pass, out *outcome) error {
 
 // announce writes down what is about to happen before it does: the values of a rotation, by which they are known again in
 // a store, and that values are replaced which an entry keeps for a time.
-func (c *Controller) announce(ctx context.Context, p *pass, round *esv1alpha1.PushSecretRotation, replaced bool) error {
-	p.ps.Status.Rotation = round
-	if replaced {
-		p.ps.Status.LastReplacedTime = &metav1.Time{Time: p.facts.Now}
+func (c *Controller) announce(ctx context.Context, p *pass, round *esv1alpha1.PushSecretRotation, replaced []string) error {
+	if round == nil && waits(p.ps) {
+		round = p.ps.Status.Rotation
 	}
-	if equality.Semantic.DeepEqual(p.before.Status.Rotation, round) && !replaced {
+	p.ps.Status.Rotation = round
+	if len(replaced) > 0 {
+		noteReplaced(p.ps, replaced, p.facts.Now)
+	}
+	if equality.Semantic.DeepEqual(p.before.Status.Rotation, round) && len(replaced) == 0 {
 		return nil
 	}
 	err := c.Client.Status().Patch(ctx, p.ps, client.MergeFromWithOptions(p.before, client.MergeFromWithOptimisticLock{}))
@@ -219,6 +223,17 @@ func merged(before, now esv1alpha1.SyncedPushSecretsMap) esv1alpha1.SyncedPushSe
 		}
 	}
 	return all
+}
+
+// unreached returns what the status lists for stores to which something could not be written.
+func unreached(ps *esv1alpha1.PushSecret, wanted map[string]*target) esv1alpha1.SyncedPushSecretsMap {
+	before := esv1alpha1.SyncedPushSecretsMap{}
+	for id, entries := range ps.Status.SyncedPushSecrets {
+		if t := wanted[id]; t != nil && t.failed {
+			before[id] = entries
+		}
+	}
+	return before
 }
 
 // combined joins errors into one. Its kind is that of the first error that waiting may mend, else of the first.

@@ -27,6 +27,8 @@ type Counting struct {
 	Leaseless bool
 	// Together makes a generator whose values belong together. It counts when Generator is called.
 	Together bool
+	// Keyless makes a generator of which only a run can tell the keys. It counts when Generator is called.
+	Keyless bool
 
 	mu           sync.Mutex
 	minted       int
@@ -43,8 +45,10 @@ type countingState struct {
 // Generator returns a generator of kind Fake that obtains its values from c.
 func (c *Counting) Generator() generators.Generator {
 	options := []generators.Option[genv1alpha1.FakeSpec]{
-		generators.Keys(func(s *genv1alpha1.FakeSpec) []string { return slices.Collect(maps.Keys(texts(s))) }),
 		generators.ControllerClass(func(s *genv1alpha1.FakeSpec) string { return s.Controller }),
+	}
+	if !c.Keyless {
+		options = append(options, generators.Keys(func(s *genv1alpha1.FakeSpec) []string { return slices.Collect(maps.Keys(texts(s))) }))
 	}
 	if c.Together {
 		options = append(options, generators.Together[genv1alpha1.FakeSpec]())

@@ -34,8 +34,9 @@ func (*Ledger) list(ctx context.Context, reader client.Reader, owner Owner) ([]S
 		})
 	}
 	var states []State
+	key := owner.key() // once: a namespace may have thousands of states
 	for i := range all.Items {
-		if owner.has(&all.Items[i]) {
+		if owner.has(key, &all.Items[i]) {
 			states = append(states, State{all.Items[i].DeepCopy()})
 		}
 	}
@@ -100,8 +101,8 @@ func (l *Ledger) confirm(ctx context.Context, state State) error {
 }
 
 // change patches a state, which becomes what the API server answers, and reports whether it stays. One that is gone is no
-// error. Nothing depends on the
-// version of the object: its owner alone decides, and the collector writes no more than its status and finalizers.
+// error. Nothing depends on the version of the object: its owner alone decides, and the collector writes no more than its status
+// and finalizers.
 func (l *Ledger) change(ctx context.Context, state State, edit func(*genv1alpha1.GeneratorState)) (stays bool, err error) {
 	before := state.DeepCopy()
 	edit(state.GeneratorState)

@@ -31,9 +31,10 @@ func (o Owner) key() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// has says whether a state belongs to the owner. Those of the reference implementation name it in an owner reference alone.
-func (o Owner) has(state *genv1alpha1.GeneratorState) bool {
-	return state.Labels[genv1alpha1.LabelOwnerKey] == o.key() ||
+// has says whether a state belongs to the owner, whose key is given. Those of the reference implementation name it in an owner
+// reference alone.
+func (o Owner) has(key string, state *genv1alpha1.GeneratorState) bool {
+	return state.Labels[genv1alpha1.LabelOwnerKey] == key ||
 		slices.ContainsFunc(state.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == o.GetUID() })
 }
 

@@ -259,11 +259,11 @@ type PushSecretStatus struct {
 	// LastRotationTime is when the last rotation was complete. The next interval of a generator counts from there.
 	// +optional
 	LastRotationTime *metav1.Time `json:"lastRotationTime,omitempty"`
-	// LastReplacedTime is when a push last replaced values that an entry with previousProperty keeps.
+	// LastReplacedTimes is when a push last replaced the value of an entry with previousProperty, by remote key with /property.
 	// +optional
-	LastReplacedTime *metav1.Time `json:"lastReplacedTime,omitempty"`
-	// Generated holds a keyed hash of each generated value that every store was given, by its key in the source. It tells which of two
-	// stores that differ is right, and nothing of the value.
+	LastReplacedTimes map[string]metav1.Time `json:"lastReplacedTimes,omitempty"`
+	// Generated holds a keyed hash of each generated value that every store was given, by its key in the source; of a Secret those of
+	// values that previousProperty may keep. It tells which of two stores that differ is right, and nothing of the value.
 	// +optional
 	Generated map[string]string `json:"generated,omitempty"`
 	// Leases are the names of the GeneratorStates of the values that the stores have.

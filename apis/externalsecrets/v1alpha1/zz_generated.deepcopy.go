@@ -462,9 +462,12 @@ func (in *PushSecretStatus) DeepCopyInto(out *PushSecretStatus) {
 		in, out := &in.LastRotationTime, &out.LastRotationTime
 		*out = (*in).DeepCopy()
 	}
-	if in.LastReplacedTime != nil {
-		in, out := &in.LastReplacedTime, &out.LastReplacedTime
-		*out = (*in).DeepCopy()
+	if in.LastReplacedTimes != nil {
+		in, out := &in.LastReplacedTimes, &out.LastReplacedTimes
+		*out = make(map[string]v1.Time, len(*in))
+		for key, val := range *in {
+			(*out)[key] = *val.DeepCopy()
+		}
 	}
 	if in.Generated != nil {
 		in, out := &in.Generated, &out.Generated

@@ -3,6 +3,8 @@ package plan
 import (
 	"slices"
 	"strings"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 )
 
 // Push decides whether a PushSecret is to be pushed. It differs from Refresh in what interval 0 means: values are not
@@ -10,6 +12,8 @@ import (
 // in a store is mended. generated says that the source is a generator; replaces, that existing values are to be replaced,
 // without which nothing asks for a new value.
 func Push(f Facts, generated, replaces bool) Decision {
+	// A rotation that stopped half way waits while nothing may be replaced.
+	f.Rotating = f.Rotating && replaces
 	d := push(f, generated)
 	if lends := generated && replaces && f.Interval != 0; !d.Due && lends && f.Lease.Ends(f.Identity, f.Now) {
 		d = Decision{Due: true, Rotate: true, Reason: ReasonLeaseEnds}
@@ -31,11 +35,8 @@ func push(f Facts, generated bool) Decision {
 		return Decision{Due: true, Reason: ReasonNeverSynced}
 	case forced(f):
 		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
-	case asked(f) && f.IntervalWritten && passed(f):
-		// All keys are due anyway: that is one rotation, not two.
-		return Decision{Due: true, Rotate: true, Reason: ReasonInterval}
 	case asked(f):
-		return Decision{Due: true, Rotate: true, Reason: ReasonRotate}
+		return some(f)
 	}
 	return unasked(f, generated)
 }
@@ -55,6 +56,17 @@ func unasked(f Facts, generated bool) Decision {
 		return Decision{Due: true, Reason: ReasonSourceChanged}
 	}
 	return Decision{Reason: ReasonFrozen}
+}
+
+// some is the decision when new values of single keys are asked for. Where all of them are due at the same time, that is one round
+// and not two: those who still have the previous value would not know the one between.
+func some(f Facts) Decision {
+	if f.Policy == esv1.RefreshPeriodic && f.Interval != 0 {
+		if d := periodic(f); d.Rotate {
+			return d
+		}
+	}
+	return Decision{Due: true, Rotate: true, Reason: ReasonRotate}
 }
 
 // asked reports whether new values of single keys are asked for.

@@ -20,6 +20,16 @@ func TestPush(t *testing.T) {
 		generated, replaces bool
 		want                plan.Decision
 	}{
+		"single keys asked for when all are due": {
+			reason: "one round, and not two of which nobody has seen the first",
+			facts:  with(func(f *plan.Facts) { overdue(f); f.Rotate = "a" }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
+		},
+		"single keys asked for when only a look is due": {
+			reason: "an interval that nobody wrote asks for no value, and takes none away",
+			facts:  with(func(f *plan.Facts) { overdue(f); f.IntervalWritten, f.Rotate = false, "a" }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonRotate},
+		},
 		"never pushed": {
 			reason: "the first push is no rotation: the stores may hold the value",
 			facts:  with(func(f *plan.Facts) { f.RefreshTime = time.Time{} }), generated: true, replaces: true,
@@ -84,11 +94,6 @@ func TestPush(t *testing.T) {
 			facts:  with(func(f *plan.Facts) { frozen(f); f.Rotate, f.HandledRotate = "a@2", "a@1" }), generated: true, replaces: true,
 			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonRotate},
 		},
-		"new values of single keys when the interval has passed": {
-			reason: "all keys are due anyway, and that is one rotation",
-			facts:  with(func(f *plan.Facts) { overdue(f); f.Rotate = "a@2" }), generated: true, replaces: true,
-			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonInterval},
-		},
 		"new values of single keys, asked for before": {
 			reason: "one request is one rotation",
 			facts:  with(func(f *plan.Facts) { frozen(f); f.Rotate, f.HandledRotate = "a@1", "a@1" }), generated: true, replaces: true,
@@ -98,6 +103,11 @@ func TestPush(t *testing.T) {
 			reason: "it goes on before anything else, whatever asked for it",
 			facts:  with(func(f *plan.Facts) { frozen(f); f.Rotating = true }), generated: true, replaces: true,
 			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonRotating},
+		},
+		"a rotation that is not complete, IfNotExists": {
+			reason: "it waits until something may be replaced again",
+			facts:  with(func(f *plan.Facts) { frozen(f); f.Rotating = true }), generated: true,
+			want: plan.Decision{Reason: plan.ReasonFrozen},
 		},
 		"a store changed with interval 0": {
 			reason: "what was changed or deleted in a store is mended under every interval",

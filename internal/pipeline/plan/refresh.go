@@ -124,7 +124,7 @@ func unfrozen(f Facts) Decision {
 	case forced(f):
 		return Decision{Due: true, Rotate: true, Reason: ReasonForceSync}
 	case asked(f):
-		return Decision{Due: true, Rotate: true, Reason: ReasonRotate}
+		return some(f)
 	case f.Version != f.SyncedVersion:
 		return Decision{Due: true, Reason: ReasonObjectChanged}
 	case f.Policy == esv1.RefreshOnChange:
@@ -139,7 +139,7 @@ func Frozen(f Facts) bool {
 	return f.Policy == esv1.RefreshCreatedOnce || (f.Policy != esv1.RefreshOnChange && f.Interval == 0)
 }
 
-// first covers what makes a refresh due under every policy. A force-sync that comes along is not lost.
+// first covers what makes a refresh due under every policy. A request that comes along is not lost.
 func first(f Facts) (Decision, bool) {
 	switch {
 	case f.RefreshTime.IsZero() || f.SyncedVersion == "":
@@ -147,12 +147,20 @@ func first(f Facts) (Decision, bool) {
 	case f.Target == TargetMissing:
 		return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetMissing}, true
 	case f.Target == TargetDrifted:
-		return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetDrifted}, true
+		return drifted(f), true
 	case f.Target == TargetUnknown:
 		return Decision{Due: true, Reason: ReasonTargetUnknown}, true
 	default:
 		return Decision{}, false
 	}
+}
+
+// drifted is the decision for a target that somebody has changed. What is asked for mends it too.
+func drifted(f Facts) Decision {
+	if asked(f) && !forced(f) && !Frozen(f) {
+		return Decision{Due: true, Rotate: true, Reason: ReasonRotate}
+	}
+	return Decision{Due: true, Rotate: forced(f) && !Frozen(f), Reason: ReasonTargetDrifted}
 }
 
 func forced(f Facts) bool { return NewRequest(f.ForceSync, f.HandledForceSync) }
@@ -165,14 +173,8 @@ func counted(f Facts) time.Time {
 	return f.Rotated
 }
 
-// dueAt returns when the interval has passed.
-func dueAt(f Facts) time.Time { return counted(f).Add(f.Interval + Jitter(f.Identity, f.Interval)) }
-
-// passed reports whether there is an interval and it has passed.
-func passed(f Facts) bool { return f.Interval != 0 && !f.Now.Before(dueAt(f)) }
-
 func periodic(f Facts) Decision {
-	due := dueAt(f)
+	due := counted(f).Add(f.Interval + Jitter(f.Identity, f.Interval))
 	var d Decision
 	switch {
 	case counted(f).After(f.Now.Add(time.Minute)):

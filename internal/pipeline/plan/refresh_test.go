@@ -145,6 +145,21 @@ func refreshCases() map[string]struct {
 			with(func(f *plan.Facts) { f.Target, f.ForceSync = plan.TargetDrifted, "1" }),
 			plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonTargetDrifted},
 		},
+		"target drifted and a request for single keys": {
+			"so must one for single keys, which mends the target too",
+			with(func(f *plan.Facts) { f.Target, f.Rotate = plan.TargetDrifted, "a" }),
+			plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonRotate},
+		},
+		"target drifted and both requests": {
+			"a request for all includes one for single keys",
+			with(func(f *plan.Facts) { f.Target, f.ForceSync, f.Rotate = plan.TargetDrifted, "1", "a" }),
+			plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonTargetDrifted},
+		},
+		"interval 0, target drifted and a request for single keys": {
+			"never again includes single keys",
+			with(func(f *plan.Facts) { frozen(f); f.Target, f.Rotate = plan.TargetDrifted, "a" }),
+			plan.Decision{Due: true, Reason: plan.ReasonTargetDrifted},
+		},
 		"clock went back": {
 			"a refresh in the future would never be due",
 			with(func(f *plan.Facts) { f.RefreshTime = noon.Add(2 * time.Hour) }),
