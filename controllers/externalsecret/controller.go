@@ -97,7 +97,7 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		WatchesRawSource(source.Func(c.followers.Start)).
 		Watches(&corev1.Secret{}, wakeup.Handler(c.Client, wakeup.KindSecret, &esv1.ExternalSecretList{}))
 	if c.Generators.Ledger != nil {
-		b = watchLeases(b, mgr)
+		b = wakeup.WatchStates(b, mgr, &esv1.ExternalSecret{})
 	}
 	var err error
 	c.running, err = wakeup.Watch(b, &esv1.ExternalSecretList{}, wakeup.Sources{

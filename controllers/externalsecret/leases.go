@@ -7,13 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
-
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
-	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/pipeline/apply"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
@@ -44,14 +38,6 @@ func slotOf(spec *esv1.ExternalSecretSpec, index int) string {
 		}
 	}
 	return fmt.Sprintf("%s/%s#%d", ref.Kind, ref.Name, same)
-}
-
-// watchLeases wakes an ExternalSecret when one of its leases changes: it decides about what was left undelivered.
-func watchLeases(b *builder.Builder, mgr manager.Manager) *builder.Builder {
-	owner := handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &esv1.ExternalSecret{}, handler.OnlyControllerOwner())
-	return b.Watches(&genv1alpha1.GeneratorState{}, owner, builder.WithPredicates(
-		predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}),
-	))
 }
 
 // account completes the facts by what the leases of es tell. With certain it asks the API server, as it does when earlier
@@ -151,17 +137,6 @@ func (w *observed) ending(is func(lease.State) bool) bool {
 		l := plan.Lease{From: s.Issued(), Until: s.Expires()}
 		return s.Live() && l.Ends(w.facts.Identity, w.facts.Now) && is(s)
 	})
-}
-
-// undecided returns how long until something may be given back that nobody has received; zero when there is nothing.
-func (w *observed) undecided() time.Duration {
-	var next time.Duration
-	for _, s := range w.leases {
-		if s.Undelivered() && s.DeletionTimestamp.IsZero() && s.Spec.GarbageCollectionDeadline != nil {
-			next = plan.Sooner(next, s.Spec.GarbageCollectionDeadline.Sub(w.facts.Now))
-		}
-	}
-	return next
 }
 
 // still says whether values of a state are in use after this sync. What cannot be told apart is.

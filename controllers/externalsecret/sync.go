@@ -13,6 +13,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/pipeline/apply"
 	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
@@ -75,7 +76,7 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	if err != nil {
 		return outcome{}, err
 	}
-	out := outcome{changes: changes, facts: w.facts, decision: decision, undecided: w.undecided()}
+	out := outcome{changes: changes, facts: w.facts, decision: decision, undecided: lease.Undecided(w.leases, w.facts.Now)}
 	logf.FromContext(ctx).V(1).Info("planned", out.decision.Fields()...)
 	if !out.decision.Due {
 		return out, nil

@@ -90,7 +90,7 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		For(&esv1alpha1.PushSecret{}, wakeup.OwnChanges()).
 		WatchesRawSource(source.Func(c.followers.Start))
 	if c.Generators.Ledger != nil {
-		b = watchLeases(b, mgr)
+		b = wakeup.WatchStates(b, mgr, &esv1alpha1.PushSecret{})
 	}
 	return wakeup.Watch(b, &esv1alpha1.PushSecretList{}, wakeup.Sources{
 		Reader: c.Client, Notices: c.Notices, Generators: c.Generators.Generators, Namespaces: c.Namespaces,

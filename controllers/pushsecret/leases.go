@@ -3,15 +3,8 @@ package pushsecret
 import (
 	"context"
 	"slices"
-	"time"
-
-	"sigs.k8s.io/controller-runtime/pkg/builder"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
-	"sigs.k8s.io/controller-runtime/pkg/manager"
-	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
-	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 )
@@ -24,14 +17,6 @@ const (
 
 func ownerOf(ps *esv1alpha1.PushSecret) lease.Owner {
 	return lease.Owner{Object: ps, Kind: esv1alpha1.GroupVersion().WithKind(kind)}
-}
-
-// watchLeases wakes a PushSecret when one of its leases changes.
-func watchLeases(b *builder.Builder, mgr manager.Manager) *builder.Builder {
-	owner := handler.EnqueueRequestForOwner(mgr.GetScheme(), mgr.GetRESTMapper(), &esv1alpha1.PushSecret{}, handler.OnlyControllerOwner())
-	return b.Watches(&genv1alpha1.GeneratorState{}, owner, builder.WithPredicates(
-		predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}),
-	))
 }
 
 // account notes the leases of a PushSecret, and begins the transaction in which more are obtained. The status names those whose
@@ -71,17 +56,6 @@ func (p *pass) lease(is func(lease.State) bool) plan.Lease {
 		}
 	}
 	return plan.First(p.facts.Identity, all...)
-}
-
-// undecided returns how long until something may be given back that nobody has received; zero when there is nothing.
-func (p *pass) undecided() time.Duration {
-	var next time.Duration
-	for _, s := range p.leases {
-		if s.Undelivered() && s.DeletionTimestamp.IsZero() && s.Spec.GarbageCollectionDeadline != nil {
-			next = plan.Sooner(next, s.Spec.GarbageCollectionDeadline.Sub(p.facts.Now))
-		}
-	}
-	return next
 }
 
 // keeps says whether the leases of the given names are there, and nobody is to give them back.
@@ -137,7 +111,7 @@ func (c *Controller) conclude(ctx context.Context, p *pass, round *esv1alpha1.Pu
 		}
 		p.leases = states
 	}
-	out.facts.Lease, out.undecided = p.lease(named), p.undecided()
+	out.facts.Lease, out.undecided = p.lease(named), lease.Undecided(p.leases, p.facts.Now)
 	return nil
 }
 

@@ -18,6 +18,7 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/providers"
 )
@@ -79,7 +80,7 @@ func (c *Controller) decide(ctx context.Context, p *pass, out *outcome) error {
 	}
 	generated := p.ps.Spec.Selector.GeneratorRef != nil
 	replaces := p.ps.Spec.UpdatePolicyOrDefault() == esv1alpha1.UpdateReplace
-	out.facts, out.decision, out.undecided = p.facts, plan.Push(p.facts, generated, replaces), p.undecided()
+	out.facts, out.decision, out.undecided = p.facts, plan.Push(p.facts, generated, replaces), lease.Undecided(p.leases, p.facts.Now)
 	logf.FromContext(ctx).V(1).Info("planned", out.decision.Fields()...)
 	return nil
 }

@@ -84,6 +84,21 @@ func (s State) Overdue(now time.Time) bool {
 	return s.Spec.GarbageCollectionDeadline != nil && !now.Before(s.Spec.GarbageCollectionDeadline.Time)
 }
 
+// Undecided returns how long it is from now until the first of states may be given back that nobody is known to have received; zero
+// when there is none.
+func Undecided(states []State, now time.Time) time.Duration {
+	var next time.Duration
+	for _, s := range states {
+		if !s.Undelivered() || !s.DeletionTimestamp.IsZero() || s.Spec.GarbageCollectionDeadline == nil {
+			continue
+		}
+		if wait := s.Spec.GarbageCollectionDeadline.Sub(now); wait > 0 && (next == 0 || wait < next) {
+			next = wait
+		}
+	}
+	return next
+}
+
 // snapshot returns the generator as it is, with what is needed to bind it again and no more.
 func snapshot(bound generators.Bound) (runtime.RawExtension, error) {
 	object := bound.Object()
