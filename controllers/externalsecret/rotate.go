@@ -25,9 +25,9 @@ func (w *observed) renews(bound generators.Bound) bool {
 
 // rotationKeys returns the keys of which new values are asked for. One that no generator makes is an error.
 func (c *Controller) rotationKeys(ctx context.Context, es *esv1.ExternalSecret) ([]string, error) {
-	asked := plan.RotateKeys(es.Annotations[esv1.AnnotationRotate])
-	if len(asked) == 0 {
-		return nil, fault.New(fault.Invalid, "annotation %s names no key before the @: force-sync rotates all", esv1.AnnotationRotate)
+	asked, err := plan.RotateKeys(es.Annotations[esv1.AnnotationRotate])
+	if err != nil {
+		return nil, err
 	}
 	var made []string
 	for i := range es.Spec.DataFrom {

@@ -105,9 +105,9 @@ func currentRound(p *pass, d plan.Decision, g generators.Bound) (*esv1alpha1.Pus
 	if d.Reason != plan.ReasonRotate || g.Together() {
 		return round, nil
 	}
-	round.Keys = plan.RotateKeys(f.Rotate)
-	if len(round.Keys) == 0 {
-		return nil, fault.New(fault.Invalid, "annotation %s names no key before the @: force-sync rotates all", esv1.AnnotationRotate)
+	var err error
+	if round.Keys, err = plan.RotateKeys(f.Rotate); err != nil {
+		return nil, err
 	}
 	for _, key := range round.Keys {
 		if known := g.Keys(); known != nil && (!slices.Contains(known, key) || made(p.ps, key)) {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
 )
 
 // Push decides whether a PushSecret is to be pushed. It differs from Refresh in what interval 0 means: values are not
@@ -72,12 +73,16 @@ func some(f Facts) Decision {
 // asked reports whether new values of single keys are asked for.
 func asked(f Facts) bool { return f.Rotate != "" && f.Rotate != f.HandledRotate }
 
-// RotateKeys returns the keys that an annotation names of which new values are asked for: separated by commas, up to an @.
-func RotateKeys(value string) []string {
+// RotateKeys returns the keys that the annotation sluice.dev/rotate names of which new values are asked for: separated by commas, up to
+// an @. A value that names none is fault.Invalid.
+func RotateKeys(value string) ([]string, error) {
 	names, _, _ := strings.Cut(value, "@")
 	keys := strings.Split(names, ",")
 	for i := range keys {
 		keys[i] = strings.TrimSpace(keys[i])
 	}
-	return slices.DeleteFunc(keys, func(key string) bool { return key == "" })
+	if keys = slices.DeleteFunc(keys, func(key string) bool { return key == "" }); len(keys) == 0 {
+		return nil, fault.New(fault.Invalid, "annotation %s names no key before the @: force-sync rotates all", esv1.AnnotationRotate)
+	}
+	return keys, nil
 }

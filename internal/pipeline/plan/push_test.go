@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 )
 
@@ -169,8 +170,12 @@ func TestRotateKeys(t *testing.T) {
 		"@again":         nil,
 		"":               nil,
 	} {
-		if got := plan.RotateKeys(value); !slices.Equal(got, want) {
+		got, err := plan.RotateKeys(value)
+		if !slices.Equal(got, want) {
 			t.Errorf("RotateKeys(%q) = %q, want %q", value, got, want)
+		}
+		if refused := want == nil; refused != fault.Is(err, fault.Invalid) {
+			t.Errorf("RotateKeys(%q) yields the error %v", value, err)
 		}
 	}
 }
