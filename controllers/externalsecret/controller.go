@@ -75,7 +75,8 @@ type Controller struct {
 // New returns the controller.
 func New(config Config) *Controller {
 	return &Controller{Config: config, refreshed: report.NewRefreshes(), followers: &stores.Followers[*esv1.ExternalSecretList]{
-		Client: config.Client, Pool: config.Stores, List: &esv1.ExternalSecretList{}, Follows: follows, Own: ownTarget, Clock: config.Clock,
+		Client: config.Client, Pool: config.Stores, List: &esv1.ExternalSecretList{}, Follows: follows, Searches: searches,
+		Mirrored: true, Clock: config.Clock,
 	}}
 }
 

@@ -156,9 +156,13 @@ func frozenBy(spec *esv1.ExternalSecretSpec) string {
 	return "refreshInterval is 0"
 }
 
-// record writes down what was delivered. The time alone is not worth a write each time.
+// record writes down what was delivered. The time alone is not worth a write each time. A look at a source that turns out to
+// be as it was is no refresh.
 func (c *Controller) record(before, es *esv1.ExternalSecret, out outcome) {
 	now := c.Clock.Now()
+	if out.decision.Reason == plan.ReasonSourceChanged && out.change.Action == apply.Keep && equality.Semantic.DeepEqual(before.Status, es.Status) {
+		return
+	}
 	c.refreshed.Set(es, now, out.facts.ForceSync)
 	es.Status.LastHandledForceSync, es.Status.LastHandledRotate = out.facts.ForceSync, out.facts.Rotate
 	if out.held {

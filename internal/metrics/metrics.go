@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -30,6 +31,7 @@ type Metrics struct {
 	syncCalls, syncErrors, apiCalls, abandoned *prometheus.CounterVec
 	expiries                                   *prometheus.GaugeVec
 	conditions, durations                      map[Kind]*prometheus.GaugeVec
+	watches                                    map[Kind]*prometheus.CounterVec
 }
 
 // New registers all metrics with reg. An error means that one of their names is taken.
@@ -45,6 +47,7 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 			"When what a generator has obtained ends, in seconds since 1970.", append(object, "owner")...),
 		conditions: map[Kind]*prometheus.GaugeVec{},
 		durations:  map[Kind]*prometheus.GaugeVec{},
+		watches:    map[Kind]*prometheus.CounterVec{},
 	}
 	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls, m.abandoned, m.expiries}
 	for _, kind := range []Kind{
@@ -57,6 +60,10 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 			append(object, "condition", "status")...)
 		m.durations[kind] = gauge(kind, "reconcile_duration", "Duration of the last reconciliation in nanoseconds.", object...)
 		all = append(all, m.conditions[kind], m.durations[kind])
+	}
+	for _, kind := range []Kind{SecretStore, ClusterSecretStore} {
+		m.watches[kind] = counter(string(kind)+"_watch_ends_total", "Ends of watches of the store, by their reason.", append(object, "reason")...)
+		all = append(all, m.watches[kind])
 	}
 	for _, collector := range all {
 		if err := reg.Register(collector); err != nil {
@@ -102,6 +109,27 @@ func (m *Metrics) ProviderCall(provider, call string, err error) {
 	m.apiCalls.WithLabelValues(provider, call, status).Inc()
 }
 
+// WatchEvent is what becomes of the watch of a store.
+type WatchEvent string
+
+// The ends of a watch.
+const (
+	// WatchFailed is a watch that broke, and begins again.
+	WatchFailed WatchEvent = "failed"
+	// WatchQuiet is a watch that gave no sign of life, and begins again.
+	WatchQuiet WatchEvent = "quiet"
+	// WatchRefused is a watch that the store does not allow; what it holds is read at each interval.
+	WatchRefused WatchEvent = "refused"
+)
+
+// KindOfStore returns the Kind of a store of the given kind of the API.
+func KindOfStore(kind string) Kind { return Kind(strings.ToLower(kind)) }
+
+// Watched counts one event of a watch of a store; namespace is empty for a ClusterSecretStore.
+func (m *Metrics) Watched(kind Kind, namespace, name string, event WatchEvent) {
+	m.watches[kind].WithLabelValues(name, namespace, string(event)).Inc()
+}
+
 // Abandoned counts one lease that is not given back though nobody needs it any more.
 func (m *Metrics) Abandoned(namespace string) { m.abandoned.WithLabelValues(namespace).Inc() }
 
@@ -123,6 +151,9 @@ func (m *Metrics) Forget(kind Kind, namespace, name string) {
 	m.durations[kind].Delete(labels)
 	if kind == GeneratorState {
 		m.expiries.DeletePartialMatch(labels)
+	}
+	if watches := m.watches[kind]; watches != nil {
+		watches.DeletePartialMatch(labels)
 	}
 	if kind == ExternalSecret {
 		m.syncCalls.Delete(labels)
