@@ -31,11 +31,12 @@ type bench struct {
 	// step is the name of the step that runs.
 	step string
 
-	// operator runs when it is not nil. busy says that the fleet exists and is synced as far as the operator was there to do it.
+	// operator runs when it is not nil. fleet says that the ExternalSecrets exist.
 	operator *operator
 	samples  samples
 	fleet    bool
-	rates    floorRates
+	// floorSynced is what a bare client takes to write for one ExternalSecret, floorPushed for one PushSecret.
+	floorSynced, floorPushed rate
 }
 
 // start starts a world without an operator in it.

@@ -35,9 +35,7 @@ func coldSync(ctx context.Context, b *bench) error {
 	}
 	took := at.Sub(b.operator.began)
 	b.found("until the last is Ready", took.Seconds(), "s")
-	if b.rates.synced > 0 {
-		b.found("ratio to the floor", float64(took)/float64(b.rates.synced*time.Duration(b.N)), "x", 1.5)
-	}
+	b.foundRatios(rateOf(took, u, b.N), b.floorSynced)
 	b.found("the operator, for 1,000 objects", perThousand(u.operatorCPU, b.N), "CPU-s")
 	b.found("kube-apiserver and etcd, for 1,000 objects", perThousand(u.serverCPU, b.N), "CPU-s")
 	if err := b.foundCalls(ctx); err != nil {

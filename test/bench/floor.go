@@ -12,9 +12,23 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 )
 
-// floorRates are how long one object takes a bare client, all workers together. Zero means that it was not measured.
-type floorRates struct {
-	synced, pushed time.Duration
+// rate is what one object costs: time, all workers together, and computing time of all that took part. Zero means that it was not
+// measured.
+type rate struct {
+	time, cpu time.Duration
+}
+
+// rateOf divides what n objects took.
+func rateOf(took time.Duration, u usage, n int) rate {
+	return rate{took / time.Duration(n), u.total() / time.Duration(n)}
+}
+
+// foundRatios notes how many times the floor a step took; nothing when the floor was not measured.
+func (b *bench) foundRatios(measured, floor rate) {
+	if floor.time > 0 && floor.cpu > 0 {
+		b.found("ratio to the floor", float64(measured.time)/float64(floor.time), "x", 1.5)
+		b.found("ratio of computing times of all processes", float64(measured.cpu)/float64(floor.cpu), "x")
+	}
 }
 
 // ground is the group of the namespaces in which the floor is written.
@@ -64,7 +78,7 @@ func floor(ctx context.Context, b *bench) error {
 		return err
 	}
 	took := at.Sub(w.began)
-	b.rates.synced = took / time.Duration(b.N)
+	b.floorSynced = rateOf(took, u, b.N)
 	b.found("Secrets and statuses", took.Seconds(), "s")
 	b.found("kube-apiserver and etcd, for 1,000 objects", perThousand(u.serverCPU, b.N), "CPU-s")
 	b.found("the client itself, for 1,000 objects", perThousand(u.ownCPU, b.N), "CPU-s")
@@ -90,4 +104,3 @@ func (b *bench) patchStatus(ctx context.Context, groupVersion, resource string, 
 
 // perThousand is a time for each 1,000 of n, in seconds.
 func perThousand(d time.Duration, n int) float64 { return d.Seconds() / float64(n) * 1000 }
-

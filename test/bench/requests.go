@@ -166,4 +166,3 @@ func resourceOf(path string) (resource string, named bool) {
 	}
 	return parts[0], len(parts) > 1
 }
-

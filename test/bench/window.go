@@ -35,6 +35,9 @@ type usage struct {
 	requests counts
 }
 
+// total is the computing time of all that have to do with the writes of a step.
+func (u usage) total() time.Duration { return u.operatorCPU + u.serverCPU + u.ownCPU }
+
 // open opens a window. Nothing is asked of anybody until it is closed.
 func (b *bench) open(ctx context.Context) (*window, error) {
 	w := &window{b: b, own: b.diary.read()}
@@ -89,5 +92,10 @@ func (w *window) close(ctx context.Context) (usage, error) {
 	return u, err
 }
 
-// disturbed notes which share of the machine others had in a window: where it is much, the figures say little.
-func (b *bench) disturbed(share float64) { b.found("share of the machine that others had", 100*share, "%", 10) }
+// disturbed notes which share of the machine others had in a window: where it is much, times say little.
+func (b *bench) disturbed(share float64) {
+	b.found("share of the machine that others had", 100*share, "%")
+	if share > 0.1 {
+		b.say("  the machine was not for the bench alone: times mean little, computing times and ratios more")
+	}
+}
