@@ -80,6 +80,14 @@ test-crash: assets bin/sluice ## Kill the operator 200 times, then put a bad net
 	go test ./test/crash -count=1 -v -timeout $(TEST_TIMEOUT) -crash.kills=200 -crash.objects=100 -crash.disturbed=1m \
 		$(if $(SEED),-crash.seed=$(SEED))
 
+# Steps are chosen with ONLY=cold,restart; PROFILE=folder keeps profiles of the operator; BENCH_FLAGS= takes the other flags.
+N ?= 5000
+BENCH = go run ./test/bench -n $(N) $(if $(PROFILE),-profile $(PROFILE)) $(BENCH_FLAGS)
+
+.PHONY: bench
+bench: assets bin/sluice ## Measure the operator with N (5000) ExternalSecrets, against a bare client. The figures also go to bin/bench.json.
+	$(BENCH) -json bin/bench.json $(if $(ONLY),-only $(ONLY))
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each, guided by coverage.
 	@hack/fuzz $(FUZZTIME)

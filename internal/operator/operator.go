@@ -100,6 +100,7 @@ func managerOptions(scheme *runtime.Scheme, o Options) ctrl.Options {
 		Controller:                    ctrlconfig.Controller{SkipNameValidation: new(!alone)},
 		Metrics:                       o.metricsServer(),
 		HealthProbeBindAddress:        o.LiveAddr,
+		PprofBindAddress:              o.ProfilesAddr,
 		LeaderElection:                e.Enabled,
 		LeaderElectionID:              e.ID,
 		LeaderElectionNamespace:       o.OperatorNamespace,

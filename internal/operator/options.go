@@ -16,6 +16,7 @@ import (
 // Options are what a user can set. The flags have the names that users of the External Secrets API know, where there are such.
 type Options struct {
 	MetricsAddr, LiveAddr string
+	ProfilesAddr          string
 	MetricsTLS            MetricsTLS
 	Class                 string
 	Namespace             string
@@ -63,6 +64,8 @@ const (
 func (o *Options) Bind(fs *flag.FlagSet) {
 	fs.StringVar(&o.MetricsAddr, "metrics-addr", ":8080", "The address on which metrics are served; 0 turns them off.")
 	fs.StringVar(&o.LiveAddr, "live-addr", ":8082", "The address on which /healthz and /readyz are served; 0 turns them off.")
+	fs.StringVar(&o.ProfilesAddr, "pprof-addr", "0",
+		"The address on which profiles of the process are served under /debug/pprof/, to everybody who can reach it; 0 turns them off.")
 	fs.StringVar(
 		&o.Class,
 		"controller-class",

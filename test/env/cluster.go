@@ -71,6 +71,16 @@ func (c *Cluster) Stop() error {
 	return errors.Join(failures...)
 }
 
+// Process returns the running component of the given name, such as kube-apiserver; nil when it was not started.
+func (c *Cluster) Process(name string) *Process {
+	for _, p := range c.processes {
+		if p.name == name {
+			return p
+		}
+	}
+	return nil
+}
+
 func prepare(options Options) (*Cluster, error) {
 	assets, err := AssetsDir()
 	if err != nil {

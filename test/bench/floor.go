@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+)
+
+// rate is what one object costs: time, all workers together, and computing time of all that took part. Zero means that it was not
+// measured.
+type rate struct {
+	time, cpu time.Duration
+}
+
+// rateOf divides what n objects took.
+func rateOf(took time.Duration, u usage, n int) rate {
+	return rate{took / time.Duration(n), u.total() / time.Duration(n)}
+}
+
+// foundRatios notes how many times the floor a step took; nothing when the floor was not measured.
+func (b *bench) foundRatios(measured, floor rate) {
+	if floor.time > 0 && floor.cpu > 0 {
+		b.found("ratio to the floor", float64(measured.time)/float64(floor.time), "x", 1.5)
+		b.found("ratio of computing times of all processes", float64(measured.cpu)/float64(floor.cpu), "x")
+	}
+}
+
+// ground is the group of the namespaces in which the floor is written.
+const ground = "ground"
+
+// floor measures what the writes of a cold sync cost a bare client: for each ExternalSecret, create its Secret and patch its status,
+// with as many workers as the operator has.
+func floor(ctx context.Context, b *bench) error {
+	if err := b.needSamples(ctx); err != nil {
+		return err
+	}
+	if err := b.createNamespaces(ctx, ground); err != nil {
+		return err
+	}
+	uids := make([]types.UID, b.N)
+	err := each(ctx, b.N, setters, func(ctx context.Context, i int) error {
+		name := place(ground, i)
+		es := reader(name, name.Name)
+		err := b.create(ctx, es)
+		uids[i] = es.UID
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	b.settle(ctx)
+	w, err := b.open(ctx)
+	if err != nil {
+		return err
+	}
+	end := b.observer.expect(func() bool {
+		return len(b.observer.ready[ground]) == b.N && len(b.observer.targets[ground]) == b.N
+	})
+	err = each(ctx, b.N, b.Concurrent, func(ctx context.Context, i int) error {
+		name := place(ground, i)
+		if err := b.createSecret(ctx, b.samples.secret(name, uids[i])); err != nil {
+			return err
+		}
+		return b.patchStatus(ctx, "external-secrets.io/v1", "externalsecrets", name, b.samples.statusOf(name))
+	})
+	if err != nil {
+		return err
+	}
+	at := <-end.seen
+	u, err := w.close(ctx)
+	if err != nil {
+		return err
+	}
+	took := at.Sub(w.began)
+	b.floorSynced = rateOf(took, u, b.N)
+	b.found("Secrets and statuses", took.Seconds(), "s")
+	b.found("kube-apiserver and etcd, for 1,000 objects", perThousand(u.serverCPU, b.N), "CPU-s")
+	b.found("the client itself, for 1,000 objects", perThousand(u.ownCPU, b.N), "CPU-s")
+	return b.clear(ctx, ground, &corev1.Secret{}, &esv1.ExternalSecret{})
+}
+
+// createSecret creates a Secret, in one request.
+func (b *bench) createSecret(ctx context.Context, s *corev1.Secret) error {
+	if _, err := b.clientset.CoreV1().Secrets(s.Namespace).Create(ctx, s, metav1.CreateOptions{}); err != nil {
+		return fmt.Errorf("create a Secret: %w", err)
+	}
+	return nil
+}
+
+// patchStatus sends a merge patch for the status of an object, and reads nothing of the answer.
+func (b *bench) patchStatus(ctx context.Context, groupVersion, resource string, name types.NamespacedName, patch []byte) error {
+	path := fmt.Sprintf("/apis/%s/namespaces/%s/%s/%s/status", groupVersion, name.Namespace, resource, name.Name)
+	if err := b.clientset.CoreV1().RESTClient().Patch(types.MergePatchType).AbsPath(path).Body(patch).Do(ctx).Error(); err != nil {
+		return fmt.Errorf("patch a status: %w", err)
+	}
+	return nil
+}
+
+// perThousand is a time for each 1,000 of n, in seconds.
+func perThousand(d time.Duration, n int) float64 { return d.Seconds() / float64(n) * 1000 }
