@@ -100,7 +100,7 @@ func (c *Controller) Register(_ context.Context, mgr manager.Manager) error {
 			c.empty(),
 			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})),
 		)
-	return wakeup.WatchCore(b, c.list, wakeup.Sources{Reader: c.Client, Notices: c.Notices}).Complete(c)
+	return wakeup.WatchCore(b, c.list, wakeup.Sources{Reader: mgr.GetCache(), Notices: c.Notices}).Complete(c)
 }
 
 // Reconcile checks one store.

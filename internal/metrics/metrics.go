@@ -28,10 +28,10 @@ const conditionDeleted = "Deleted"
 
 // Metrics are all metrics of the operator. They are safe for concurrent use.
 type Metrics struct {
-	syncCalls, syncErrors, apiCalls, abandoned *prometheus.CounterVec
-	expiries                                   *prometheus.GaugeVec
-	conditions, durations                      map[Kind]*prometheus.GaugeVec
-	watches                                    map[Kind]*prometheus.CounterVec
+	syncCalls, syncErrors, apiCalls, abandoned, droppedEvents *prometheus.CounterVec
+	expiries                                                  *prometheus.GaugeVec
+	conditions, durations                                     map[Kind]*prometheus.GaugeVec
+	watches                                                   map[Kind]*prometheus.CounterVec
 }
 
 // New registers all metrics with reg. An error means that one of their names is taken.
@@ -42,14 +42,15 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 		syncErrors: counter("externalsecret_sync_calls_error", "Syncs of the ExternalSecret that failed.", object...),
 		apiCalls: counter("externalsecret_provider_api_calls_count", "Calls to the system behind a store.",
 			"provider", "call", "status"),
-		abandoned: counter("generatorstate_abandoned_total", "Leases that could not be given back and were given up.", "namespace"),
+		abandoned:     counter("generatorstate_abandoned_total", "Leases that could not be given back and were given up.", "namespace"),
+		droppedEvents: counter("sluice_events_dropped_total", "Events that were not recorded because there were too many.", "type"),
 		expiries: gauge(GeneratorState, "expiry_timestamp_seconds",
 			"When what a generator has obtained ends, in seconds since 1970.", append(object, "owner")...),
 		conditions: map[Kind]*prometheus.GaugeVec{},
 		durations:  map[Kind]*prometheus.GaugeVec{},
 		watches:    map[Kind]*prometheus.CounterVec{},
 	}
-	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls, m.abandoned, m.expiries}
+	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls, m.abandoned, m.droppedEvents, m.expiries}
 	for _, kind := range []Kind{
 		ExternalSecret, ClusterExternalSecret, PushSecret, ClusterPushSecret, SecretStore, ClusterSecretStore, GeneratorState,
 	} {
@@ -129,6 +130,9 @@ func KindOfStore(kind string) Kind { return Kind(strings.ToLower(kind)) }
 func (m *Metrics) Watched(kind Kind, namespace, name string, event WatchEvent) {
 	m.watches[kind].WithLabelValues(name, namespace, string(event)).Inc()
 }
+
+// EventDropped counts one event of the given type that was not recorded.
+func (m *Metrics) EventDropped(eventtype string) { m.droppedEvents.WithLabelValues(eventtype).Inc() }
 
 // Abandoned counts one lease that is not given back though nobody needs it any more.
 func (m *Metrics) Abandoned(namespace string) { m.abandoned.WithLabelValues(namespace).Inc() }

@@ -86,6 +86,20 @@ func TestMetrics(t *testing.T) {
 			},
 		},
 		{
+			reason: "events that are dropped count by type", name: "sluice_events_dropped_total",
+			act:  func(m *metrics.Metrics) { m.EventDropped("Normal"); m.EventDropped("Normal") },
+			want: []string{`sluice_events_dropped_total{type="Normal"} 2`},
+		},
+		{
+			reason: "ends of watches count by store and reason", name: "secretstore_watch_ends_total",
+			act: func(m *metrics.Metrics) {
+				m.Watched(metrics.KindOfStore("SecretStore"), "ns", "a", metrics.WatchQuiet)
+				m.Watched(metrics.KindOfStore("SecretStore"), "ns", "gone", metrics.WatchFailed)
+				m.Forget(metrics.SecretStore, "ns", "gone")
+			},
+			want: []string{`secretstore_watch_ends_total{name="a",namespace="ns",reason="quiet"} 1`},
+		},
+		{
 			reason: "leases that are given up count by namespace", name: "generatorstate_abandoned_total",
 			act:  func(m *metrics.Metrics) { m.Abandoned("ns"); m.Abandoned("ns"); m.Abandoned("other") },
 			want: []string{`generatorstate_abandoned_total{namespace="ns"} 2`, `generatorstate_abandoned_total{namespace="other"} 1`},

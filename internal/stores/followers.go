@@ -36,7 +36,7 @@ const wakeDistance = time.Second
 // Followers are the objects of one kind that are woken when a secret in a store changes. The objects are indexed by
 // RemoteIndex, and by wakeup.Index, in Client. It is safe for concurrent use.
 type Followers[L client.ObjectList] struct {
-	// Client finds the objects in its cache.
+	// Client finds the objects; a cache. It is set before the controller runs.
 	Client client.Reader
 	// Pool watches the stores.
 	Pool *Pool
