@@ -52,7 +52,7 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	if out.decision.Due || err != nil {
 		c.Metrics.Synced(es.Namespace, es.Name, err)
 	}
-	c.Metrics.Condition(metrics.ExternalSecret, es.Namespace, es.Name, esv1.ConditionReady, status)
+	c.Metrics.Ready(metrics.ExternalSecret, es.Namespace, es.Name, status)
 	c.announce(es, out, err, changed)
 	if statusErr := report.Status(ctx, c.Client, before, es); statusErr != nil {
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)

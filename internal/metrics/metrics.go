@@ -23,6 +23,11 @@ const (
 	GeneratorState        Kind = "generatorstate"
 )
 
+// conditionReady is the one condition of each kind that has metrics.
+const conditionReady = "Ready"
+
+func statuses() []metav1.ConditionStatus { return []metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse} }
+
 // conditionDeleted stands in for the conditions of an ExternalSecret that is gone. No object ever carries it.
 const conditionDeleted = "Deleted"
 
@@ -82,17 +87,18 @@ func (m *Metrics) Synced(namespace, name string, err error) {
 	}
 }
 
-// Condition records the status of a condition of an object; namespace is empty for a cluster-scoped one. An unknown
+// Ready records the status of the condition Ready of an object; namespace is empty for a cluster-scoped one. An unknown
 // status is neither True nor False.
-func (m *Metrics) Condition(kind Kind, namespace, name, condition string, status metav1.ConditionStatus) {
+func (m *Metrics) Ready(kind Kind, namespace, name string, status metav1.ConditionStatus) {
 	gauge := m.conditions[kind]
-	gauge.DeletePartialMatch(prometheus.Labels{"name": name, "namespace": namespace, "condition": conditionDeleted})
-	for _, s := range []metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse} {
+	// Never a partial match here: it looks at the metrics of all objects.
+	gauge.DeleteLabelValues(name, namespace, conditionDeleted, string(metav1.ConditionFalse))
+	for _, s := range statuses() {
 		value := 0.0
 		if s == status {
 			value = 1
 		}
-		gauge.WithLabelValues(name, namespace, condition, string(s)).Set(value)
+		gauge.WithLabelValues(name, namespace, conditionReady, string(s)).Set(value)
 	}
 }
 
@@ -151,7 +157,9 @@ func (m *Metrics) Expires(namespace, name, owner string, at time.Time) {
 // of this API rely on.
 func (m *Metrics) Forget(kind Kind, namespace, name string) {
 	labels := prometheus.Labels{"name": name, "namespace": namespace}
-	m.conditions[kind].DeletePartialMatch(labels)
+	for _, s := range statuses() {
+		m.conditions[kind].DeleteLabelValues(name, namespace, conditionReady, string(s))
+	}
 	m.durations[kind].Delete(labels)
 	if kind == GeneratorState {
 		m.expiries.DeletePartialMatch(labels)

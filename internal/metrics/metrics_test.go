@@ -36,8 +36,8 @@ func TestMetrics(t *testing.T) {
 		{
 			reason: "the actual status is 1, the opposite 0", name: "pushsecret_status_condition",
 			act: func(m *metrics.Metrics) {
-				m.Condition(metrics.PushSecret, "ns", "a", "Ready", metav1.ConditionFalse)
-				m.Condition(metrics.PushSecret, "ns", "a", "Ready", metav1.ConditionTrue)
+				m.Ready(metrics.PushSecret, "ns", "a", metav1.ConditionFalse)
+				m.Ready(metrics.PushSecret, "ns", "a", metav1.ConditionTrue)
 			},
 			want: []string{
 				`pushsecret_status_condition{condition="Ready",name="a",namespace="ns",status="False"} 0`,
@@ -47,7 +47,7 @@ func TestMetrics(t *testing.T) {
 		{
 			reason: "an unknown status is neither", name: "secretstore_status_condition",
 			act: func(m *metrics.Metrics) {
-				m.Condition(metrics.SecretStore, "ns", "a", "Ready", metav1.ConditionUnknown)
+				m.Ready(metrics.SecretStore, "ns", "a", metav1.ConditionUnknown)
 			},
 			want: []string{
 				`secretstore_status_condition{condition="Ready",name="a",namespace="ns",status="False"} 0`,
@@ -62,7 +62,7 @@ func TestMetrics(t *testing.T) {
 		{
 			reason: "a ClusterExternalSecret has metrics of its own", name: "clusterexternalsecret_status_condition",
 			act: func(m *metrics.Metrics) {
-				m.Condition(metrics.ClusterExternalSecret, "", "a", "Ready", metav1.ConditionTrue)
+				m.Ready(metrics.ClusterExternalSecret, "", "a", metav1.ConditionTrue)
 			},
 			want: []string{
 				`clusterexternalsecret_status_condition{condition="Ready",name="a",namespace="",status="False"} 0`,
@@ -123,7 +123,7 @@ func TestMetrics(t *testing.T) {
 		{
 			reason: "a deleted ExternalSecret leaves only that it is deleted", name: "externalsecret_status_condition",
 			act: func(m *metrics.Metrics) {
-				m.Condition(metrics.ExternalSecret, "ns", "a", "Ready", metav1.ConditionTrue)
+				m.Ready(metrics.ExternalSecret, "ns", "a", metav1.ConditionTrue)
 				m.Forget(metrics.ExternalSecret, "ns", "a")
 			},
 			want: []string{`externalsecret_status_condition{condition="Deleted",name="a",namespace="ns",status="False"} 1`},
@@ -132,7 +132,7 @@ func TestMetrics(t *testing.T) {
 			reason: "one that comes back is not deleted any more", name: "externalsecret_status_condition",
 			act: func(m *metrics.Metrics) {
 				m.Forget(metrics.ExternalSecret, "ns", "a")
-				m.Condition(metrics.ExternalSecret, "ns", "a", "Ready", metav1.ConditionTrue)
+				m.Ready(metrics.ExternalSecret, "ns", "a", metav1.ConditionTrue)
 			},
 			want: []string{
 				`externalsecret_status_condition{condition="Ready",name="a",namespace="ns",status="False"} 0`,

@@ -125,14 +125,14 @@ func (p *Pool) Forget(ctx context.Context, store providers.Store) {
 }
 
 // renew evicts all clients of one store and lets its watches begin again with new ones, from where they were: with the
-// credentials and the rights of now.
+// credentials and the rights of now. One that has just begun has these.
 func (p *Pool) renew(ctx context.Context, store providers.Store) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endWatches(func(k key, w *watch) bool { return k.store == store && w.resting })
 	p.evictAll(ctx, store)
 	for k, w := range p.watches {
-		if k.store == store && w.restart != nil {
+		if k.store == store && w.restart != nil && p.config.Clock.Since(w.began) >= steadyTime {
 			w.restart()
 		}
 	}

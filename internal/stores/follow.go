@@ -46,8 +46,9 @@ type watch struct {
 	tried     chan struct{}
 	tryOnce   sync.Once
 	beginOnce sync.Once
-	// restart ends what runs, so that the watch begins again at once, from where it was; nil when it does not run.
+	// restart ends what runs since it began, so that the watch begins again at once, from where it was; nil when it has never run.
 	restart context.CancelFunc
+	began   time.Time
 	// readers are all that have asked for it.
 	readers []Readers
 	// asked says that somebody wanted it lately.
@@ -189,7 +190,7 @@ func (p *Pool) watchOnce(ctx context.Context, s *Session, w *watch) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p.mu.Lock()
-	w.restart = cancel
+	w.restart, w.began = cancel, p.config.Clock.Now()
 	p.mu.Unlock()
 	err = classify(watcher.Watch(ctx, w.mirror.reached(), &teller{ctx: ctx, pool: p, session: s, watch: w, client: e.client}))
 	if ctx.Err() != nil {

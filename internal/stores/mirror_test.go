@@ -174,6 +174,7 @@ func (s silenced) Reached(position string) {
 func TestRightsThatAreTakenAway(t *testing.T) {
 	following(t, func(w *world) { w.memory.Seed("k", value("v")) }, func(t *testing.T, w *world, a *audience) {
 		a.expect(t, "")
+		time.Sleep(5 * time.Minute)
 		w.memory.Intercept(func(string, string) error { return fault.New(fault.Denied, "may not") })
 		if _, err := w.pool.OpenStore(t.Context(), store()); err != nil {
 			t.Fatal(err)
