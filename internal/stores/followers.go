@@ -49,6 +49,8 @@ type Followers[L client.ObjectList] struct {
 	Searches func(client.Object, Change) bool
 	// Mirrored says that the objects read what a watch of the store has told, and not the store.
 	Mirrored bool
+	// Lost reports whether something of the object is missing in a store whose watch has begun; nil for never.
+	Lost func(client.Object, Change) bool
 	// Clock is the time.
 	Clock clock.Clock
 
@@ -94,7 +96,7 @@ func (f *Followers[L]) Changed(ctx context.Context, change Change) {
 	store := storeKey(change.Store)
 	if change.Key == "" {
 		found, err := f.find(ctx, wakeup.Index, store, change.Consumer)
-		found = slices.DeleteFunc(found, func(o client.Object) bool { return !f.concerned(o) })
+		found = slices.DeleteFunc(found, func(o client.Object) bool { return !f.concerned(o, change) })
 		f.wake(ctx, found, err)
 		return
 	}
@@ -105,9 +107,9 @@ func (f *Followers[L]) Changed(ctx context.Context, change Change) {
 }
 
 // concerned reports whether an object is to look at a store whose watch has begun: nobody knows what has changed there since
-// an earlier process looked. Where a look reads the store itself, what an earlier process has read has its interval.
-func (f *Followers[L]) concerned(o client.Object) bool {
-	return f.Follows(o) && (f.Mirrored || f.marks.knows(client.ObjectKeyFromObject(o)))
+// an earlier process looked. Where a look reads the store itself, it takes a reason.
+func (f *Followers[L]) concerned(o client.Object, change Change) bool {
+	return f.Follows(o) && (f.Mirrored || f.marks.knows(client.ObjectKeyFromObject(o)) || f.Lost != nil && f.Lost(o, change))
 }
 
 func storeKey(store providers.Store) string {
