@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/queue"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 	"github.com/sluice-operator/sluice/providers"
 )
@@ -60,8 +61,8 @@ type Followers[L client.ObjectList] struct {
 }
 
 // Start implements source.Func: it gives the followers the queue that the woken are put into.
-func (f *Followers[L]) Start(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-	f.queue = queue
+func (f *Followers[L]) Start(_ context.Context, woken workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	f.queue = woken
 	return nil
 }
 
@@ -143,7 +144,7 @@ func (f *Followers[L]) wake(ctx context.Context, found []client.Object, err erro
 	for _, o := range found {
 		name := client.ObjectKeyFromObject(o)
 		// Also when a wake-up is under way: the queue may have served it already, with an earlier one.
-		f.queue.AddAfter(reconcile.Request{NamespacedName: name}, f.marks.note(name, f.Clock.Now()))
+		queue.AddAfter(f.queue, queue.Source, f.marks.note(name, f.Clock.Now()), reconcile.Request{NamespacedName: name})
 	}
 }
 
