@@ -31,10 +31,11 @@ type bench struct {
 	// step is the name of the step that runs.
 	step string
 
-	// operator runs when it is not nil. fleet says that the ExternalSecrets exist.
-	operator *operator
-	samples  samples
-	fleet    bool
+	// operator runs when it is not nil. fleet says that the ExternalSecrets exist, often that a part of them is refreshed often.
+	operator     *operator
+	fleet, often bool
+
+	sampleSynced, samplePushed sample
 	// floorSynced is what a bare client takes to write for one ExternalSecret, floorPushed for one PushSecret.
 	floorSynced, floorPushed rate
 }

@@ -28,6 +28,11 @@ func (r request) writes() bool {
 		sub != "token" && resource != "leases" && !strings.HasSuffix(resource, "reviews")
 }
 
+// reads says whether such requests read objects. Watches are none: they are open all the time.
+func (r request) reads() bool {
+	return (r.Verb == "GET" || r.Verb == "LIST") && r.Resource != "leases"
+}
+
 // counts are numbers of requests.
 type counts map[request]int
 
