@@ -61,13 +61,31 @@ type Checker interface {
 	Check(ctx context.Context) (limits string, err error)
 }
 
-// Watcher notices changes.
+// Watcher follows all that a store holds, so that it need not be read again.
 type Watcher interface {
-	// Watch calls changed with the key of each secret that appears, changes or goes, until ctx ends (nil) or the watch
-	// fails. As soon as it watches it calls changed once with an empty key: what happened before was not noticed. fault.Denied
-	// says that the rights at hand are not enough, fault.Unsupported that this store cannot be watched. changed must be
-	// safe for concurrent use and return soon.
-	Watch(ctx context.Context, changed func(key string)) error
+	// Watch tells sink what the store holds and how that changes, until ctx ends (nil) or the watch fails. It goes on from
+	// position, which an earlier watch of the same store has reached; from an empty one, and from one that is too long ago,
+	// it begins with all that there is. fault.Denied says that the rights at hand are not enough, fault.Unsupported that
+	// this store cannot be watched.
+	Watch(ctx context.Context, position string, sink Sink) error
+	// Select returns which secrets a List of query yields. It looks at nothing but key and labels, and its errors are those
+	// of List.
+	Select(query Query) (func(Entry) bool, error)
+}
+
+// Sink takes what a Watcher tells. One goroutine calls it, and keeps nothing of what it has given. Secrets that are never
+// read are not told of, and those that are have a Version.
+type Sink interface {
+	// Replace takes all that the store holds: what is not among the entries is not there any more. It returns the error
+	// that ends the entries, and has taken none of them then.
+	Replace(entries iter.Seq2[Entry, error]) error
+	// Set takes a secret that has appeared or changed.
+	Set(entry Entry)
+	// Remove takes the key of a secret that is gone.
+	Remove(key string)
+	// Reached says that all was told up to position. It comes after everything else and also when nothing changes, as a
+	// sign of life, every few minutes at least.
+	Reached(position string)
 }
 
 // Ref names one secret in a store.
@@ -109,6 +127,8 @@ type Entry struct {
 	Key string
 	// Secret itself.
 	Secret Secret
+	// Bare says that the secret lacks its values, which are for whoever needs them to read. A List yields none like this.
+	Bare bool
 }
 
 // Write is one write to one secret.

@@ -75,7 +75,8 @@ type Controller struct {
 // New returns the controller.
 func New(config Config) *Controller {
 	return &Controller{Config: config, refreshed: report.NewRefreshes(), followers: &stores.Followers[*esv1.ExternalSecretList]{
-		Client: config.Client, Pool: config.Stores, List: &esv1.ExternalSecretList{}, Follows: follows, Own: ownTarget, Clock: config.Clock,
+		Pool: config.Stores, List: &esv1.ExternalSecretList{}, Follows: follows, Searches: searches,
+		Mirrored: true, Clock: config.Clock,
 	}}
 }
 
@@ -90,18 +91,19 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &esv1.ExternalSecret{}, stores.RemoteIndex, remotes); err != nil {
 		return err
 	}
+	c.followers.Client = mgr.GetCache()
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(c.Name()).
 		WithOptions(c.Options).
 		For(&esv1.ExternalSecret{}, wakeup.OwnChanges()).
 		WatchesRawSource(source.Func(c.followers.Start)).
-		Watches(&corev1.Secret{}, wakeup.Handler(c.Client, wakeup.KindSecret, &esv1.ExternalSecretList{}))
+		Watches(&corev1.Secret{}, wakeup.Handler(mgr.GetCache(), wakeup.KindSecret, &esv1.ExternalSecretList{}))
 	if c.Generators.Ledger != nil {
 		b = wakeup.WatchStates(b, mgr, &esv1.ExternalSecret{})
 	}
 	var err error
 	c.running, err = wakeup.Watch(b, &esv1.ExternalSecretList{}, wakeup.Sources{
-		Reader: c.Client, Notices: c.Notices, Generators: c.Generators.Generators, Namespaces: c.Namespaces,
+		Reader: mgr.GetCache(), Notices: c.Notices, Generators: c.Generators.Generators, Namespaces: c.Namespaces,
 	}).Build(c)
 	return err
 }

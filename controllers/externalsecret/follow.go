@@ -1,6 +1,8 @@
 package externalsecret
 
 import (
+	"slices"
+
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -43,9 +45,16 @@ func follows(o client.Object) bool {
 	return waits || periodic
 }
 
-// ownTarget says whether a change is one of an ExternalSecret's own target. This is how stores of Kubernetes name places.
-// Another cluster may have a Secret of this name too; then the interval has to do.
-func ownTarget(o client.Object, change stores.Change) bool {
+// searches says whether a search of an ExternalSecret finds what has changed. Its own target is left out: it would wake the
+// object for ever. This is how stores of Kubernetes name places. Another cluster may have a Secret of this name too; then the
+// interval has to do.
+func searches(o client.Object, change stores.Change) bool {
 	es, ok := o.(*esv1.ExternalSecret)
-	return ok && es.Spec.Target.Manifest.IsSecret() && change.Place == es.Namespace+"/"+es.TargetName()
+	if !ok || es.Spec.Target.Manifest.IsSecret() && change.Place == es.Namespace+"/"+es.TargetName() {
+		return false
+	}
+	return slices.ContainsFunc(es.Spec.DataFrom, func(from esv1.ExternalSecretDataFromRemoteRef) bool {
+		ref := from.StoreRefOr(es.Spec.SecretStoreRef)
+		return from.Find != nil && ref.KindOrDefault() == change.Store.Kind && ref.Name == change.Store.Name && change.Found(*from.Find)
+	})
 }

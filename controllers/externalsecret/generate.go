@@ -22,12 +22,16 @@ var errHeld = errors.New("the change needs a generated value that only a new one
 // collect reads the values that es asks for.
 func (c *Controller) collect(ctx context.Context, es *esv1.ExternalSecret, w *observed, d plan.Decision) (fetch.Values, error) {
 	sessions := map[esv1.SecretStoreRef]*stores.Session{}
+	options := c.openOptions()
+	if !plan.Follows(w.facts) || d.Reason == plan.ReasonForceSync {
+		options = append(options, stores.Live())
+	}
 	return c.Collector.Collect(ctx, &es.Spec, fetch.Sources{
 		Store: func(ctx context.Context, ref esv1.SecretStoreRef) (fetch.Source, error) {
 			if session, ok := sessions[ref]; ok {
 				return session, nil
 			}
-			session, err := c.Stores.Open(ctx, es.Namespace, ref, c.openOptions()...)
+			session, err := c.Stores.Open(ctx, es.Namespace, ref, options...)
 			if err != nil {
 				return nil, err
 			}

@@ -52,7 +52,7 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	if out.decision.Due || err != nil {
 		c.Metrics.Synced(es.Namespace, es.Name, err)
 	}
-	c.Metrics.Condition(metrics.ExternalSecret, es.Namespace, es.Name, esv1.ConditionReady, status)
+	c.Metrics.Ready(metrics.ExternalSecret, es.Namespace, es.Name, status)
 	c.announce(es, out, err, changed)
 	if statusErr := report.Status(ctx, c.Client, before, es); statusErr != nil {
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
@@ -156,9 +156,13 @@ func frozenBy(spec *esv1.ExternalSecretSpec) string {
 	return "refreshInterval is 0"
 }
 
-// record writes down what was delivered. The time alone is not worth a write each time.
+// record writes down what was delivered. The time alone is not worth a write each time. A look at a source that turns out to
+// be as it was is no refresh.
 func (c *Controller) record(before, es *esv1.ExternalSecret, out outcome) {
 	now := c.Clock.Now()
+	if out.decision.Reason == plan.ReasonSourceChanged && out.change.Action == apply.Keep && equality.Semantic.DeepEqual(before.Status, es.Status) {
+		return
+	}
 	c.refreshed.Set(es, now, out.facts.ForceSync)
 	es.Status.LastHandledForceSync, es.Status.LastHandledRotate = out.facts.ForceSync, out.facts.Rotate
 	if out.held {

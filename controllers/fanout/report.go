@@ -49,7 +49,7 @@ func (c *Controller) report(ctx context.Context, before client.Object, want *wan
 		c.Events.Eventf(parent, nil, kind, reason, "Provision", "%s", message)
 	}
 	report.Stalled(status.conditions, err, false)
-	c.Metrics.Condition(c.kinds.metric, "", parent.GetName(), esv1.ConditionReady, state)
+	c.Metrics.Ready(c.kinds.metric, "", parent.GetName(), state)
 	if statusErr := report.Status(ctx, c.Client, before, parent); statusErr != nil {
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
 	}

@@ -17,7 +17,6 @@ import (
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
-	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/lease"
@@ -174,7 +173,7 @@ func (c *Controller) report(object *genv1alpha1.GeneratorState, err error) {
 	if changed && err != nil {
 		c.Events.Eventf(object, nil, corev1.EventTypeWarning, reason, "Revoke", "%s", report.Note(message))
 	}
-	c.Metrics.Condition(metrics.GeneratorState, object.Namespace, object.Name, esv1.ConditionReady, status)
+	c.Metrics.Ready(metrics.GeneratorState, object.Namespace, object.Name, status)
 }
 
 // expose records when what is in use ends.

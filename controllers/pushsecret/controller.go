@@ -68,7 +68,7 @@ type Controller struct {
 // New returns the controller.
 func New(config Config) *Controller {
 	followers := &stores.Followers[*esv1alpha1.PushSecretList]{
-		Client: config.Client, Pool: config.Stores, List: &esv1alpha1.PushSecretList{}, Follows: follows, Clock: config.Clock,
+		Pool: config.Stores, List: &esv1alpha1.PushSecretList{}, Follows: follows, Clock: config.Clock,
 	}
 	return &Controller{Config: config, refreshed: report.NewRefreshes(), rounds: newRounds(), followers: followers}
 }
@@ -84,6 +84,7 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 	if err := mgr.GetFieldIndexer().IndexField(ctx, &esv1alpha1.PushSecret{}, stores.RemoteIndex, remotes); err != nil {
 		return err
 	}
+	c.followers.Client = mgr.GetCache()
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(c.Name()).
 		WithOptions(c.Options).
@@ -93,7 +94,7 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		b = wakeup.WatchStates(b, mgr, &esv1alpha1.PushSecret{})
 	}
 	return wakeup.Watch(b, &esv1alpha1.PushSecretList{}, wakeup.Sources{
-		Reader: c.Client, Notices: c.Notices, Generators: c.Generators.Generators, Namespaces: c.Namespaces,
+		Reader: mgr.GetCache(), Notices: c.Notices, Generators: c.Generators.Generators, Namespaces: c.Namespaces,
 	}).Complete(c)
 }
 

@@ -49,7 +49,7 @@ func (c *Controller) report(ctx context.Context, p *pass, out outcome, err error
 		}
 		c.Events.Eventf(ps, nil, kind, reason, "Push", "%s", message)
 	}
-	c.Metrics.Condition(metrics.PushSecret, ps.Namespace, ps.Name, esv1.ConditionReady, status)
+	c.Metrics.Ready(metrics.PushSecret, ps.Namespace, ps.Name, status)
 	if statusErr := report.Status(ctx, c.Client, before, ps); statusErr != nil {
 		return ctrl.Result{}, fmt.Errorf("write status: %w", statusErr)
 	}

@@ -100,7 +100,7 @@ func (c *Controller) Register(_ context.Context, mgr manager.Manager) error {
 			c.empty(),
 			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})),
 		)
-	return wakeup.WatchCore(b, c.list, wakeup.Sources{Reader: c.Client, Notices: c.Notices}).Complete(c)
+	return wakeup.WatchCore(b, c.list, wakeup.Sources{Reader: mgr.GetCache(), Notices: c.Notices}).Complete(c)
 }
 
 // Reconcile checks one store.
@@ -184,7 +184,7 @@ func (c *Controller) report(object store, limits string, err error) {
 		c.Events.Eventf(object, nil, kind, reason, "Check", "%s", message)
 	}
 	report.Stalled(&status.Conditions, err, false)
-	c.Metrics.Condition(c.metric, object.GetNamespace(), object.GetName(), esv1.ConditionReady, state)
+	c.Metrics.Ready(c.metric, object.GetNamespace(), object.GetName(), state)
 }
 
 // refreshInterval returns the interval of a store: seconds or a duration. Zero and nothing mean the default.

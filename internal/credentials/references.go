@@ -54,6 +54,31 @@ func References(spec any) []Reference {
 	return all
 }
 
+// MayRefer reports whether a part of an API object of the type of spec can refer to a Secret or a ConfigMap.
+func MayRefer(spec any) bool { return mayRefer(reflect.TypeOf(spec), map[reflect.Type]bool{}) }
+
+func mayRefer(t reflect.Type, seen map[reflect.Type]bool) bool {
+	if seen[t] {
+		return false
+	}
+	seen[t] = true
+	switch t.Kind() {
+	case reflect.Pointer, reflect.Slice, reflect.Array, reflect.Map:
+		return mayRefer(t.Elem(), seen)
+	case reflect.Struct:
+		if t == reflect.TypeFor[metametav1.SecretKeySelector]() || t == reflect.TypeFor[esv1.CAProvider]() {
+			return true
+		}
+		for field := range t.Fields() {
+			if field.IsExported() && mayRefer(field.Type, seen) {
+				return true
+			}
+		}
+	default:
+	}
+	return false
+}
+
 // walk calls visit with every struct in v that can be looked at.
 func walk(v reflect.Value, visit func(any)) {
 	switch v.Kind() {

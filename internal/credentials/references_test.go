@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-operator/sluice/apis"
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
+	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
 	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 	"github.com/sluice-operator/sluice/internal/credentials"
 	"github.com/sluice-operator/sluice/providers"
@@ -219,5 +220,23 @@ func TestReferences(t *testing.T) {
 				t.Errorf("got %v, want %v", got, tt.want)
 			}
 		})
+	}
+}
+
+func TestMayRefer(t *testing.T) {
+	tests := []struct {
+		reason string
+		spec   any
+		want   bool
+	}{
+		{"a key of a Secret, though none is named", &genv1alpha1.MFA{}, true},
+		{"a certificate authority, deep inside", &genv1alpha1.Webhook{}, true},
+		{"one of many kinds", &genv1alpha1.ClusterGenerator{}, true},
+		{"nothing", &genv1alpha1.Password{}, false},
+	}
+	for _, tt := range tests {
+		if got := credentials.MayRefer(tt.spec); got != tt.want {
+			t.Errorf("%s: %v, want %v", tt.reason, got, tt.want)
+		}
 	}
 }

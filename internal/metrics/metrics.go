@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -22,14 +23,20 @@ const (
 	GeneratorState        Kind = "generatorstate"
 )
 
+// conditionReady is the one condition of each kind that has metrics.
+const conditionReady = "Ready"
+
+func statuses() []metav1.ConditionStatus { return []metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse} }
+
 // conditionDeleted stands in for the conditions of an ExternalSecret that is gone. No object ever carries it.
 const conditionDeleted = "Deleted"
 
 // Metrics are all metrics of the operator. They are safe for concurrent use.
 type Metrics struct {
-	syncCalls, syncErrors, apiCalls, abandoned *prometheus.CounterVec
-	expiries                                   *prometheus.GaugeVec
-	conditions, durations                      map[Kind]*prometheus.GaugeVec
+	syncCalls, syncErrors, apiCalls, abandoned, droppedEvents *prometheus.CounterVec
+	expiries                                                  *prometheus.GaugeVec
+	conditions, durations                                     map[Kind]*prometheus.GaugeVec
+	watches                                                   map[Kind]*prometheus.CounterVec
 }
 
 // New registers all metrics with reg. An error means that one of their names is taken.
@@ -40,13 +47,15 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 		syncErrors: counter("externalsecret_sync_calls_error", "Syncs of the ExternalSecret that failed.", object...),
 		apiCalls: counter("externalsecret_provider_api_calls_count", "Calls to the system behind a store.",
 			"provider", "call", "status"),
-		abandoned: counter("generatorstate_abandoned_total", "Leases that could not be given back and were given up.", "namespace"),
+		abandoned:     counter("generatorstate_abandoned_total", "Leases that could not be given back and were given up.", "namespace"),
+		droppedEvents: counter("sluice_events_dropped_total", "Events that were not recorded because there were too many.", "type"),
 		expiries: gauge(GeneratorState, "expiry_timestamp_seconds",
 			"When what a generator has obtained ends, in seconds since 1970.", append(object, "owner")...),
 		conditions: map[Kind]*prometheus.GaugeVec{},
 		durations:  map[Kind]*prometheus.GaugeVec{},
+		watches:    map[Kind]*prometheus.CounterVec{},
 	}
-	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls, m.abandoned, m.expiries}
+	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls, m.abandoned, m.droppedEvents, m.expiries}
 	for _, kind := range []Kind{
 		ExternalSecret, ClusterExternalSecret, PushSecret, ClusterPushSecret, SecretStore, ClusterSecretStore, GeneratorState,
 	} {
@@ -57,6 +66,10 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 			append(object, "condition", "status")...)
 		m.durations[kind] = gauge(kind, "reconcile_duration", "Duration of the last reconciliation in nanoseconds.", object...)
 		all = append(all, m.conditions[kind], m.durations[kind])
+	}
+	for _, kind := range []Kind{SecretStore, ClusterSecretStore} {
+		m.watches[kind] = counter(string(kind)+"_watch_ends_total", "Ends of watches of the store, by their reason.", append(object, "reason")...)
+		all = append(all, m.watches[kind])
 	}
 	for _, collector := range all {
 		if err := reg.Register(collector); err != nil {
@@ -74,17 +87,18 @@ func (m *Metrics) Synced(namespace, name string, err error) {
 	}
 }
 
-// Condition records the status of a condition of an object; namespace is empty for a cluster-scoped one. An unknown
+// Ready records the status of the condition Ready of an object; namespace is empty for a cluster-scoped one. An unknown
 // status is neither True nor False.
-func (m *Metrics) Condition(kind Kind, namespace, name, condition string, status metav1.ConditionStatus) {
+func (m *Metrics) Ready(kind Kind, namespace, name string, status metav1.ConditionStatus) {
 	gauge := m.conditions[kind]
-	gauge.DeletePartialMatch(prometheus.Labels{"name": name, "namespace": namespace, "condition": conditionDeleted})
-	for _, s := range []metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse} {
+	// Never a partial match here: it looks at the metrics of all objects.
+	gauge.DeleteLabelValues(name, namespace, conditionDeleted, string(metav1.ConditionFalse))
+	for _, s := range statuses() {
 		value := 0.0
 		if s == status {
 			value = 1
 		}
-		gauge.WithLabelValues(name, namespace, condition, string(s)).Set(value)
+		gauge.WithLabelValues(name, namespace, conditionReady, string(s)).Set(value)
 	}
 }
 
@@ -101,6 +115,30 @@ func (m *Metrics) ProviderCall(provider, call string, err error) {
 	}
 	m.apiCalls.WithLabelValues(provider, call, status).Inc()
 }
+
+// WatchEvent is what becomes of the watch of a store.
+type WatchEvent string
+
+// The ends of a watch.
+const (
+	// WatchFailed is a watch that broke, and begins again.
+	WatchFailed WatchEvent = "failed"
+	// WatchQuiet is a watch that gave no sign of life, and begins again.
+	WatchQuiet WatchEvent = "quiet"
+	// WatchRefused is a watch that the store does not allow; what it holds is read at each interval.
+	WatchRefused WatchEvent = "refused"
+)
+
+// KindOfStore returns the Kind of a store of the given kind of the API.
+func KindOfStore(kind string) Kind { return Kind(strings.ToLower(kind)) }
+
+// Watched counts one event of a watch of a store; namespace is empty for a ClusterSecretStore.
+func (m *Metrics) Watched(kind Kind, namespace, name string, event WatchEvent) {
+	m.watches[kind].WithLabelValues(name, namespace, string(event)).Inc()
+}
+
+// EventDropped counts one event of the given type that was not recorded.
+func (m *Metrics) EventDropped(eventtype string) { m.droppedEvents.WithLabelValues(eventtype).Inc() }
 
 // Abandoned counts one lease that is not given back though nobody needs it any more.
 func (m *Metrics) Abandoned(namespace string) { m.abandoned.WithLabelValues(namespace).Inc() }
@@ -119,10 +157,15 @@ func (m *Metrics) Expires(namespace, name, owner string, at time.Time) {
 // of this API rely on.
 func (m *Metrics) Forget(kind Kind, namespace, name string) {
 	labels := prometheus.Labels{"name": name, "namespace": namespace}
-	m.conditions[kind].DeletePartialMatch(labels)
+	for _, s := range statuses() {
+		m.conditions[kind].DeleteLabelValues(name, namespace, conditionReady, string(s))
+	}
 	m.durations[kind].Delete(labels)
 	if kind == GeneratorState {
 		m.expiries.DeletePartialMatch(labels)
+	}
+	if watches := m.watches[kind]; watches != nil {
+		watches.DeletePartialMatch(labels)
 	}
 	if kind == ExternalSecret {
 		m.syncCalls.Delete(labels)

@@ -36,8 +36,8 @@ func TestMetrics(t *testing.T) {
 		{
 			reason: "the actual status is 1, the opposite 0", name: "pushsecret_status_condition",
 			act: func(m *metrics.Metrics) {
-				m.Condition(metrics.PushSecret, "ns", "a", "Ready", metav1.ConditionFalse)
-				m.Condition(metrics.PushSecret, "ns", "a", "Ready", metav1.ConditionTrue)
+				m.Ready(metrics.PushSecret, "ns", "a", metav1.ConditionFalse)
+				m.Ready(metrics.PushSecret, "ns", "a", metav1.ConditionTrue)
 			},
 			want: []string{
 				`pushsecret_status_condition{condition="Ready",name="a",namespace="ns",status="False"} 0`,
@@ -47,7 +47,7 @@ func TestMetrics(t *testing.T) {
 		{
 			reason: "an unknown status is neither", name: "secretstore_status_condition",
 			act: func(m *metrics.Metrics) {
-				m.Condition(metrics.SecretStore, "ns", "a", "Ready", metav1.ConditionUnknown)
+				m.Ready(metrics.SecretStore, "ns", "a", metav1.ConditionUnknown)
 			},
 			want: []string{
 				`secretstore_status_condition{condition="Ready",name="a",namespace="ns",status="False"} 0`,
@@ -62,7 +62,7 @@ func TestMetrics(t *testing.T) {
 		{
 			reason: "a ClusterExternalSecret has metrics of its own", name: "clusterexternalsecret_status_condition",
 			act: func(m *metrics.Metrics) {
-				m.Condition(metrics.ClusterExternalSecret, "", "a", "Ready", metav1.ConditionTrue)
+				m.Ready(metrics.ClusterExternalSecret, "", "a", metav1.ConditionTrue)
 			},
 			want: []string{
 				`clusterexternalsecret_status_condition{condition="Ready",name="a",namespace="",status="False"} 0`,
@@ -84,6 +84,20 @@ func TestMetrics(t *testing.T) {
 				`externalsecret_provider_api_calls_count{call="GetSecret",provider="Kubernetes",status="error"} 1`,
 				`externalsecret_provider_api_calls_count{call="GetSecret",provider="Kubernetes",status="success"} 1`,
 			},
+		},
+		{
+			reason: "events that are dropped count by type", name: "sluice_events_dropped_total",
+			act:  func(m *metrics.Metrics) { m.EventDropped("Normal"); m.EventDropped("Normal") },
+			want: []string{`sluice_events_dropped_total{type="Normal"} 2`},
+		},
+		{
+			reason: "ends of watches count by store and reason", name: "secretstore_watch_ends_total",
+			act: func(m *metrics.Metrics) {
+				m.Watched(metrics.KindOfStore("SecretStore"), "ns", "a", metrics.WatchQuiet)
+				m.Watched(metrics.KindOfStore("SecretStore"), "ns", "gone", metrics.WatchFailed)
+				m.Forget(metrics.SecretStore, "ns", "gone")
+			},
+			want: []string{`secretstore_watch_ends_total{name="a",namespace="ns",reason="quiet"} 1`},
 		},
 		{
 			reason: "leases that are given up count by namespace", name: "generatorstate_abandoned_total",
@@ -109,7 +123,7 @@ func TestMetrics(t *testing.T) {
 		{
 			reason: "a deleted ExternalSecret leaves only that it is deleted", name: "externalsecret_status_condition",
 			act: func(m *metrics.Metrics) {
-				m.Condition(metrics.ExternalSecret, "ns", "a", "Ready", metav1.ConditionTrue)
+				m.Ready(metrics.ExternalSecret, "ns", "a", metav1.ConditionTrue)
 				m.Forget(metrics.ExternalSecret, "ns", "a")
 			},
 			want: []string{`externalsecret_status_condition{condition="Deleted",name="a",namespace="ns",status="False"} 1`},
@@ -118,7 +132,7 @@ func TestMetrics(t *testing.T) {
 			reason: "one that comes back is not deleted any more", name: "externalsecret_status_condition",
 			act: func(m *metrics.Metrics) {
 				m.Forget(metrics.ExternalSecret, "ns", "a")
-				m.Condition(metrics.ExternalSecret, "ns", "a", "Ready", metav1.ConditionTrue)
+				m.Ready(metrics.ExternalSecret, "ns", "a", metav1.ConditionTrue)
 			},
 			want: []string{
 				`externalsecret_status_condition{condition="Ready",name="a",namespace="ns",status="False"} 0`,

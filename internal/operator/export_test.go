@@ -6,4 +6,8 @@ import "github.com/prometheus/client_golang/prometheus"
 const KeySecret = keySecret
 
 // Share lets the operator that these options describe share its process with others.
-func (o *Options) Share() { o.registry = prometheus.NewRegistry() }
+func (o *Options) Share() *prometheus.Registry {
+	registry := prometheus.NewRegistry()
+	o.registry = registry
+	return registry
+}

@@ -1,7 +1,6 @@
 package operator_test
 
 import (
-	"strconv"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
@@ -114,31 +113,38 @@ var _ = Describe("A running operator follows a store of Kubernetes", Ordered, fu
 		Eventually(here.secret(ctx, "app")).Should(Equal(map[string]string{"password": "third"}))
 	})
 
-	It("after a restart too, which reads only what is due", func(ctx SpecContext) {
-		reads := func(name, key string) *esv1.ExternalSecret {
-			return gen.NewExternalSecret(name).Store("store").Data("password", key, "password").ExternalSecret
+	It("with one list for all that begin together, and one after a restart, which brings what has changed meanwhile and no more", func(ctx SpecContext) {
+		const many = 20
+		var objects []client.Object
+		for i := range many {
+			key := numbered("db", i)
+			there.create(ctx, gen.Secret(key, map[string]string{"password": "first"}))
+			objects = append(objects, gen.NewExternalSecret(numbered("app", i)).Store("store").
+				Data("password", key, "password").Data("again", key, "password").ExternalSecret)
 		}
-		there.create(ctx, gen.Secret("db", map[string]string{"password": "first"}), gen.Secret("other", map[string]string{"password": "0"}))
-		app, witness := reads("app", "db"), reads("witness", "other")
-		here.create(ctx, app, witness)
-		Eventually(here.secret(ctx, "app")).Should(Equal(map[string]string{"password": "first"}))
-		Eventually(here.secret(ctx, "witness")).Should(Equal(map[string]string{"password": "0"}))
-		// What is due is known by the status, which is written after the target.
-		Eventually(ready(ctx, app)).Should(beTrue())
-		Eventually(ready(ctx, witness)).Should(beTrue())
 		operator.stop()
-		remote(ctx, "second")
-		begin(cluster.Config, settings)
+		settings.Namespace = here.name // others have stores of their own
+		here.create(ctx, objects...)
+		versions := func() (all []string) {
+			for _, o := range objects {
+				Eventually(ready(ctx, o)).Should(beTrue())
+				all = append(all, o.GetResourceVersion(), here.version(ctx, o.GetName()))
+			}
+			return all
+		}
+		operator = begin(cluster.Config, settings)
+		before := versions()
+		Expect(operator.calls("ListSecrets")).To(BeEquivalentTo(1))
+		Expect(operator.calls("GetSecret")).To(BeZero())
 
-		By("watching again, as the witness shows")
-		edits := 0
-		Eventually(func() map[string]string {
-			edits++
-			edit(ctx, named(there, gen.Secret("other", nil)), func(s *corev1.Secret) { s.Data["password"] = []byte(strconv.Itoa(edits)) })
-			return here.secret(ctx, "witness")()
-		}).ShouldNot(HaveKeyWithValue("password", "0"))
-		Expect(here.secret(ctx, "app")()).To(Equal(map[string]string{"password": "first"}))
-		remote(ctx, "third")
-		Eventually(here.secret(ctx, "app")).Should(Equal(map[string]string{"password": "third"}))
+		operator.stop()
+		edit(ctx, named(there, gen.Secret(numbered("db", 0), nil)), func(s *corev1.Secret) { s.Data["password"] = []byte("second") })
+		operator = begin(cluster.Config, settings)
+		Eventually(here.secret(ctx, numbered("app", 0))).Should(HaveKeyWithValue("password", "second"))
+		edit(ctx, named(there, gen.Secret(numbered("db", 1), nil)), func(s *corev1.Secret) { s.Data["password"] = []byte("third") })
+		Eventually(here.secret(ctx, numbered("app", 1))).Should(HaveKeyWithValue("password", "third"))
+		Expect(versions()[4:]).To(Equal(before[4:]))
+		Expect(operator.calls("ListSecrets")).To(BeEquivalentTo(1))
+		Expect(operator.calls("GetSecret")).To(BeZero())
 	})
 })

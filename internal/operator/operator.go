@@ -150,9 +150,10 @@ func dependencies(
 	if o.GeneratorStates {
 		runner.Ledger = &lease.Ledger{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Hasher: hashing, Grace: o.GeneratorGrace}
 	}
+	limit := newEventLimit(o.EventQPS, o.EventBurst, measured.EventDropped)
 	return controllers.Deps{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Notices: noticed, Namespaces: o.Namespace == "",
-		Recorder: func(source string) events.EventRecorder { return tellingApart{mgr.GetEventRecorder(source)} },
+		Recorder: func(source string) events.EventRecorder { return limit.on(tellingApart{mgr.GetEventRecorder(source)}) },
 		Stores:   pool, Generators: runner,
 		Engine: o.engine(), Hasher: hashing, Metrics: measured, Clock: clock.RealClock{},
 		Concurrency: o.Concurrency, StoreInterval: o.StoreInterval, FloodGate: o.FloodGate, NeverCopied: o.neverCopied(),

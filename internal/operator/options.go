@@ -24,6 +24,8 @@ type Options struct {
 	Concurrency           int
 	ClientQPS             float64
 	ClientBurst           int
+	EventQPS              float64
+	EventBurst            int
 	StoreInterval         time.Duration
 	FloodGate             bool
 	Stores                bool
@@ -78,6 +80,8 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 	fs.IntVar(&o.Concurrency, "concurrent", 4, "How many objects each controller works on at a time.")
 	fs.Float64Var(&o.ClientQPS, "client-qps", 0, "The most requests a second to the API server; 0 leaves limiting to the API server.")
 	fs.IntVar(&o.ClientBurst, "client-burst", 100, "How many requests may exceed client-qps at once.")
+	fs.Float64Var(&o.EventQPS, "event-qps", 20, "The most events of one type a second; more are dropped and counted. 0 records all.")
+	fs.IntVar(&o.EventBurst, "event-burst", 200, "How many events may exceed event-qps at once.")
 	fs.DurationVar(&o.StoreInterval, "store-requeue-interval", 5*time.Minute, "The time between two checks of a store that names none.")
 	fs.BoolVar(&o.FloodGate, "enable-flood-gate", true, "Do not read from stores that are not Ready.")
 	fs.BoolVar(&o.Stores, "enable-secret-store-reconciler", true, "Check SecretStores.")

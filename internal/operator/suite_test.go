@@ -2,11 +2,14 @@ package operator_test
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
@@ -48,14 +51,33 @@ type running struct {
 	manager manager.Manager
 	cancel  context.CancelFunc
 	ended   chan error
+	// metrics are those of an operator that runs beside others.
+	metrics *prometheus.Registry
+}
+
+// calls returns how many calls of the given name the operator has made to the systems behind stores.
+func (r *running) calls(name string) (n float64) {
+	GinkgoHelper()
+	families, err := r.metrics.Gather()
+	Expect(err).NotTo(HaveOccurred())
+	for _, family := range families {
+		for _, m := range family.GetMetric() {
+			if slices.ContainsFunc(m.GetLabel(), func(l *dto.LabelPair) bool { return l.GetName() == "call" && l.GetValue() == name }) {
+				n += m.GetCounter().GetValue()
+			}
+		}
+	}
+	return n
 }
 
 // begin lets an operator run beside others in this process, and stops it with the spec at the latest. It does not wait
 // until the operator leads.
 func begin(config *rest.Config, o options) *running {
 	GinkgoHelper()
-	o.Share()
-	return launch(config, o)
+	metrics := o.Share()
+	r := launch(config, o)
+	r.metrics = metrics
+	return r
 }
 
 func launch(config *rest.Config, o options) *running {

@@ -124,13 +124,18 @@ func (p *Pool) Forget(ctx context.Context, store providers.Store) {
 	p.evictAll(ctx, store)
 }
 
-// renew evicts all clients of one store, and lets watches be tried again that its rights did not allow. A watch that
-// works goes on with the client that it has.
+// renew evicts all clients of one store and lets its watches begin again with new ones, from where they were: with the
+// credentials and the rights of now. One that has just begun has these.
 func (p *Pool) renew(ctx context.Context, store providers.Store) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endWatches(func(k key, w *watch) bool { return k.store == store && w.resting })
 	p.evictAll(ctx, store)
+	for k, w := range p.watches {
+		if k.store == store && w.restart != nil && p.config.Clock.Since(w.began) >= steadyTime {
+			w.restart()
+		}
+	}
 }
 
 // evictAll evicts all clients of one store. The mutex is held.

@@ -4,18 +4,22 @@ import (
 	"context"
 	"math"
 	"slices"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/providers"
 )
 
 const (
-	// unreadTime is how often a watch is asked whether anybody reads from its store.
-	unreadTime = 10 * time.Minute
+	// tendTime is how often a watch is asked for a sign of life.
+	tendTime = time.Minute
+	// unreadLooks is how many of these looks are between two at whether anybody reads from its store, and what of it.
+	unreadLooks = 10
 	// steadyTime is how long a watch must have lasted for its end to be no failure like those before.
 	steadyTime = time.Minute
 	// firstRewatch is the wait after the first failure of a watch; maxWait is the longest.
@@ -29,39 +33,45 @@ type Readers interface {
 	Changed(ctx context.Context, change Change)
 	// Any reports whether the store has any; with a consumer, in that namespace.
 	Any(ctx context.Context, store providers.Store, consumer string) bool
+	// Reads reports whether any of these may read the secret under key, so that its values are worth keeping.
+	Reads(ctx context.Context, store providers.Store, consumer, key string) bool
 }
 
-// Change is a change of a secret in a store.
-type Change struct {
-	// Store is where it happened.
-	Store providers.Store
-	// Consumer is the namespace whose objects see the store like this; empty for all.
-	Consumer string
-	// Key of the secret; empty when any may have changed, because a watch has begun.
-	Key string
-	// Again says that it is not the first time that this watch has begun.
-	Again bool
-	// Place is what a Session's Locate says of the key; empty when there is no key.
-	Place string
-}
-
-// watch is one watch of a store. The pool's mutex guards it.
+// watch is one watch of a store. The pool's mutex guards what can change in it.
 type watch struct {
+	// mirror is what the store holds.
+	mirror mirror
 	cancel context.CancelFunc
+	// tried is closed when the first try to watch has told all that there is, or has failed.
+	tried     chan struct{}
+	tryOnce   sync.Once
+	beginOnce sync.Once
+	// restart ends what runs since it began, so that the watch begins again at once, from where it was; nil when it has never run.
+	restart context.CancelFunc
+	began   time.Time
 	// readers are all that have asked for it.
 	readers []Readers
 	// asked says that somebody wanted it lately.
 	asked bool
 	// resting says that the store cannot be watched until it changes or is checked again.
 	resting bool
-	// begun says that it has watched before. The watch alone uses it.
-	begun bool
 }
+
+// begin reports whether it is the first time that all was told.
+func (w *watch) begin() (first bool) {
+	w.beginOnce.Do(func() { first = true })
+	w.try()
+	return first
+}
+
+// try says that the first try to watch is over.
+func (w *watch) try() { w.tryOnce.Do(func() { close(w.tried) }) }
 
 // Follow sees to it that readers are told of changes in the store that ref names, as far as an object in namespace sees
 // it, and that something may have changed, when the watch begins. It waits for nothing, and does nothing when the store
 // is watched already, or is known not to let itself be watched; several readers share one watch. readers is compared by
 // identity. Its errors are those of Open before a client is opened.
+// While a store is watched, Sessions answer from what the watch has told. The first of them wait until it has.
 // The watch ends with the store's generation, with the pool, and when nobody reads from the store any more.
 func (p *Pool) Follow(ctx context.Context, namespace string, ref esv1.SecretStoreRef, readers Readers, opts ...OpenOption) error {
 	store, err := p.admitted(ctx, namespace, ref, opts)
@@ -84,12 +94,28 @@ func (p *Pool) Follow(ctx context.Context, namespace string, ref esv1.SecretStor
 		return nil
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	w := &watch{cancel: cancel, asked: true, readers: []Readers{readers}}
+	w := &watch{cancel: cancel, tried: make(chan struct{}), asked: true, readers: []Readers{readers}}
 	p.watches[s.key] = w
 	p.open.Add(2)
 	go p.follow(ctx, s, w)
-	go p.endUnread(ctx, s.key, w)
+	go p.tend(ctx, s.key, w)
 	return nil
+}
+
+// watching returns the watch of a store when its first try is over; nil when the store is not watched, or ctx ends first.
+func (p *Pool) watching(ctx context.Context, k key) *watch {
+	p.mu.Lock()
+	w := p.watches[k]
+	p.mu.Unlock()
+	if w == nil {
+		return nil
+	}
+	select {
+	case <-w.tried:
+		return w
+	case <-ctx.Done():
+		return nil
+	}
 }
 
 // readersOf returns who is told of what a watch notices.
@@ -99,21 +125,31 @@ func (p *Pool) readersOf(w *watch) []Readers {
 	return slices.Clone(w.readers)
 }
 
+// wanted reports whether anybody may read the secret under key.
+func (p *Pool) wanted(ctx context.Context, k key, w *watch, key string) bool {
+	return slices.ContainsFunc(p.readersOf(w), func(r Readers) bool { return r.Reads(ctx, k.store, k.consumer, key) })
+}
+
 // follow watches until ctx ends or the store is found not to let itself be watched.
 func (p *Pool) follow(ctx context.Context, s *Session, w *watch) {
 	defer p.open.Done()
 	defer w.cancel()
+	defer w.try()
 	fresh := wait.Backoff{Duration: firstRewatch, Factor: 2, Jitter: 0.2, Steps: math.MaxInt32, Cap: maxWait}
 	backoff := fresh
 	for ctx.Err() == nil {
 		began := p.config.Clock.Now()
 		err := p.watchOnce(ctx, s, w)
+		if err == nil {
+			continue // it was to begin again, or to end
+		}
+		w.mirror.doubt()
+		w.try()
 		if fault.Is(err, fault.Denied) || fault.Is(err, fault.Unsupported) {
-			p.mu.Lock()
-			w.resting = true
-			p.mu.Unlock()
+			p.rest(s.key, w)
 			return
 		}
+		p.watched(s.key, metrics.WatchFailed)
 		if p.config.Clock.Since(began) >= steadyTime {
 			backoff = fresh
 		}
@@ -124,7 +160,23 @@ func (p *Pool) follow(ctx context.Context, s *Session, w *watch) {
 	}
 }
 
-// watchOnce watches until the watch fails or ctx ends. The client stays open meanwhile.
+// rest leaves a store alone that cannot be watched: it is read each time.
+func (p *Pool) rest(k key, w *watch) {
+	p.mu.Lock()
+	w.resting = true
+	p.mu.Unlock()
+	w.mirror.replace(nil)
+	p.watched(k, metrics.WatchRefused)
+}
+
+// watched counts what becomes of a watch.
+func (p *Pool) watched(k key, event metrics.WatchEvent) {
+	if p.config.Metrics != nil {
+		p.config.Metrics.Watched(metrics.KindOfStore(k.store.Kind), k.store.Namespace, k.store.Name, event)
+	}
+}
+
+// watchOnce watches until the watch fails, is to begin again, or ctx ends. The client stays open meanwhile.
 func (p *Pool) watchOnce(ctx context.Context, s *Session, w *watch) error {
 	e, err := p.acquire(ctx, s)
 	if err != nil {
@@ -135,43 +187,60 @@ func (p *Pool) watchOnce(ctx context.Context, s *Session, w *watch) error {
 	if !ok {
 		return s.unsupported("be watched")
 	}
-	locator, locates := e.client.(providers.Locator)
-	err = classify(watcher.Watch(ctx, func(key string) {
-		change := Change{Store: s.name, Consumer: s.key.consumer, Key: key}
-		switch {
-		case key == "":
-			change.Again, w.begun = w.begun, true
-		case locates:
-			// A key that cannot be located has no place.
-			change.Place, _ = locator.Locate(key, nil)
-		}
-		for _, readers := range p.readersOf(w) {
-			readers.Changed(ctx, change)
-		}
-	}))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	p.mu.Lock()
+	w.restart, w.began = cancel, p.config.Clock.Now()
+	p.mu.Unlock()
+	err = classify(watcher.Watch(ctx, w.mirror.reached(), &teller{ctx: ctx, pool: p, session: s, watch: w, client: e.client}))
+	if ctx.Err() != nil {
+		return nil // it was to end
+	}
 	p.judge(ctx, s.key, e, err)
 	return err
 }
 
-// endUnread ends a watch when nobody reads from its store any more. Whoever asks for it meanwhile keeps it.
-func (p *Pool) endUnread(ctx context.Context, k key, w *watch) {
+// tend sees to it that a watch lives, and ends it when nobody reads from its store any more. Whoever asks for it meanwhile
+// keeps it.
+func (p *Pool) tend(ctx context.Context, k key, w *watch) {
 	defer p.open.Done()
-	for {
+	for looks := 1; ; looks++ {
 		select {
-		case <-p.config.Clock.After(unreadTime):
+		case <-p.config.Clock.After(tendTime):
 		case <-ctx.Done():
 			return
 		}
-		p.mu.Lock()
-		w.asked = false
-		p.mu.Unlock()
-		if slices.ContainsFunc(p.readersOf(w), func(r Readers) bool { return r.Any(ctx, k.store, k.consumer) }) {
-			continue
+		if w.mirror.quiet(p.config.Clock.Now()) {
+			p.watched(k, metrics.WatchQuiet)
+			p.restart(w)
 		}
-		p.mu.Lock()
-		p.endWatches(func(other key, one *watch) bool { return other == k && one == w && !w.asked })
-		p.mu.Unlock()
+		if looks%unreadLooks == 0 {
+			p.endUnread(ctx, k, w)
+		}
 	}
+}
+
+// restart lets a watch begin again, from where it was.
+func (p *Pool) restart(w *watch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if w.restart != nil {
+		w.restart()
+	}
+}
+
+// endUnread ends a watch that nobody wants, or drops the values that nobody does.
+func (p *Pool) endUnread(ctx context.Context, k key, w *watch) {
+	p.mu.Lock()
+	w.asked = false
+	p.mu.Unlock()
+	if slices.ContainsFunc(p.readersOf(w), func(r Readers) bool { return r.Any(ctx, k.store, k.consumer) }) {
+		w.mirror.strip(func(key string) bool { return p.wanted(ctx, k, w, key) })
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.endWatches(func(other key, one *watch) bool { return other == k && one == w && !w.asked })
 }
 
 // endWatches ends the watches that match. The mutex is held.

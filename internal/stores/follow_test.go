@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -36,14 +37,13 @@ func (a *audience) Any(context.Context, providers.Store, string) bool {
 	return !a.gone
 }
 
+func (a *audience) Reads(context.Context, providers.Store, string, string) bool { return true }
+
 func (a *audience) leave() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.gone = true
 }
-
-// again stands for a watch that has begun another time, as the empty key does for one that has begun.
-const again = "again"
 
 // expect compares the keys that were told since the last time.
 func (a *audience) expect(t *testing.T, keys ...string) {
@@ -53,9 +53,6 @@ func (a *audience) expect(t *testing.T, keys ...string) {
 	defer a.mu.Unlock()
 	var got []string
 	for _, change := range a.told {
-		if change.Again {
-			change.Key += again
-		}
 		got = append(got, change.Key)
 	}
 	if !slices.Equal(got, keys) {
@@ -103,15 +100,50 @@ func TestChangesAreTold(t *testing.T) {
 		w.memory.Seed("k", providers.Secret{Value: []byte("v")})
 		w.memory.Remove("k")
 		synctest.Wait()
-		want := stores.Change{Store: providers.Store{Kind: namespaced, Namespace: "app", Name: "main"}, Key: "k", Place: "k"}
+		store := providers.Store{Kind: namespaced, Namespace: "app", Name: "main"}
 		for _, change := range a.told {
-			if change != want {
-				t.Errorf("told of %+v, want %+v", change, want)
+			if change.Store != store || change.Key != "k" || change.Place != "k" || change.Consumer != "" {
+				t.Errorf("told of %+v, want k in %v", change, store)
 			}
 		}
 		a.expect(t, "k", "k")
 		w.expectWatches(1)
 		w.expectClients(1, 0)
+	})
+}
+
+func TestFoundBySearches(t *testing.T) {
+	following(t, nil, func(t *testing.T, w *world, a *audience) {
+		a.expect(t, "")
+		w.memory.Seed("k", providers.Secret{Value: []byte("v"), Labels: map[string]string{"team": "red"}})
+		synctest.Wait()
+		w.memory.Seed("k", providers.Secret{Value: []byte("v"), Labels: map[string]string{"team": "blue"}})
+		synctest.Wait()
+		name := func(pattern string) esv1.ExternalSecretFind {
+			return esv1.ExternalSecretFind{Name: &esv1.FindName{RegExp: pattern}}
+		}
+		tags := func(team string) esv1.ExternalSecretFind {
+			return esv1.ExternalSecretFind{Tags: map[string]string{"team": team}}
+		}
+		tests := []struct {
+			reason string
+			find   esv1.ExternalSecretFind
+			want   [2]bool
+		}{
+			{"its name matches", name("^k$"), [2]bool{true, true}},
+			{"its name does not", name("^other$"), [2]bool{false, false}},
+			{"it had the label, and has it no more", tags("red"), [2]bool{true, true}},
+			{"it got the label", tags("blue"), [2]bool{false, true}},
+			{"it never had the label", tags("green"), [2]bool{false, false}},
+			{"nobody can tell, and whoever searches says why", name("("), [2]bool{true, true}},
+		}
+		for _, tt := range tests {
+			for i, change := range a.told {
+				if got := change.Found(tt.find); got != tt.want[i] {
+					t.Errorf("%s: change %d is found: %v, want %v", tt.reason, i, got, tt.want[i])
+				}
+			}
+		}
 	})
 }
 
@@ -127,7 +159,8 @@ func TestWatchOutlivesChecksAndIdleTime(t *testing.T) {
 		a.expect(t, "")
 		w.memory.Seed("k", providers.Secret{Value: []byte("v")})
 		a.expect(t, "k")
-		w.expectWatches(1)
+		// With the rights and the credentials of now each time.
+		w.expectWatches(6)
 	})
 }
 
@@ -145,11 +178,15 @@ func TestFailedWatchIsBegunAgain(t *testing.T) {
 		fail(fault.New(fault.Unavailable, "the stream broke"))
 		synctest.Wait()
 		w.memory.Seed("k", providers.Secret{Value: []byte("v")})
+		w.memory.Seed("same", providers.Secret{Value: []byte("v")})
 		a.expect(t)
 		time.Sleep(2 * time.Second)
-		a.expect(t, again)
+		synctest.Wait()
+		slices.SortFunc(a.told, func(a, b stores.Change) int { return strings.Compare(a.Key, b.Key) })
+		a.expect(t, "k", "same")
 		w.memory.Fail(providertest.CallWatch, fault.New(fault.Unavailable, "down"))
 		fail(errors.New("the stream broke"))
+		w.memory.Remove("k")
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
 		if calls := w.memory.Calls(providertest.CallWatch); calls < 17 || calls > 30 {
@@ -157,7 +194,7 @@ func TestFailedWatchIsBegunAgain(t *testing.T) {
 		}
 		w.memory.Fail(providertest.CallWatch, nil)
 		time.Sleep(time.Minute)
-		a.expect(t, again)
+		a.expect(t, "k")
 	})
 }
 
@@ -167,11 +204,11 @@ type breakable struct {
 	broken chan error
 }
 
-func (b *breakable) Watch(ctx context.Context, changed func(string)) error {
+func (b *breakable) Watch(ctx context.Context, position string, sink providers.Sink) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- b.connection.Watch(ctx, changed) }()
+	go func() { ended <- b.connection.Watch(ctx, position, sink) }()
 	select {
 	case err := <-b.broken:
 		return err

@@ -36,7 +36,7 @@ const wakeDistance = time.Second
 // Followers are the objects of one kind that are woken when a secret in a store changes. The objects are indexed by
 // RemoteIndex, and by wakeup.Index, in Client. It is safe for concurrent use.
 type Followers[L client.ObjectList] struct {
-	// Client finds the objects in its cache.
+	// Client finds the objects; a cache. It is set before the controller runs.
 	Client client.Reader
 	// Pool watches the stores.
 	Pool *Pool
@@ -44,8 +44,11 @@ type Followers[L client.ObjectList] struct {
 	List L
 	// Follows reports whether a change in a store concerns an object, as long as nothing fails.
 	Follows func(client.Object) bool
-	// Own reports whether a change is one that the object has made itself and that its search would find; nil for never.
-	Own func(client.Object, Change) bool
+	// Searches reports whether a search of the object finds what a change is about, other than what the object has made
+	// itself; nil for never.
+	Searches func(client.Object, Change) bool
+	// Mirrored says that the objects read what a watch of the store has told, and not the store.
+	Mirrored bool
 	// Clock is the time.
 	Clock clock.Clock
 
@@ -74,26 +77,41 @@ func (f *Followers[L]) Follow(ctx context.Context, o client.Object, refs []esv1.
 
 // Any implements Readers.
 func (f *Followers[L]) Any(ctx context.Context, store providers.Store, consumer string) bool {
-	found, err := f.find(ctx, wakeup.Index, wakeup.StoreKey(store.Kind, store.Namespace, store.Name), consumer)
+	found, err := f.find(ctx, wakeup.Index, storeKey(store), consumer)
 	return err != nil || slices.ContainsFunc(found, f.Follows)
+}
+
+// Reads implements Readers.
+func (f *Followers[L]) Reads(ctx context.Context, store providers.Store, consumer, key string) bool {
+	return f.Mirrored && slices.ContainsFunc([]string{key, wakeup.AnyName}, func(name string) bool {
+		found, err := f.find(ctx, RemoteIndex, storeKey(store)+"/"+name, consumer)
+		return err != nil || slices.ContainsFunc(found, f.Follows)
+	})
 }
 
 // Changed implements Readers: it wakes the objects that have to do with what has changed.
 func (f *Followers[L]) Changed(ctx context.Context, change Change) {
-	store := wakeup.StoreKey(change.Store.Kind, change.Store.Namespace, change.Store.Name)
+	store := storeKey(change.Store)
 	if change.Key == "" {
 		found, err := f.find(ctx, wakeup.Index, store, change.Consumer)
-		if !change.Again {
-			// What an earlier process has read has its interval: a restart reads only what is due.
-			found = slices.DeleteFunc(found, func(o client.Object) bool { return !f.marks.knows(client.ObjectKeyFromObject(o)) })
-		}
+		found = slices.DeleteFunc(found, func(o client.Object) bool { return !f.concerned(o) })
 		f.wake(ctx, found, err)
 		return
 	}
 	exact, err := f.find(ctx, RemoteIndex, store+"/"+change.Key, change.Consumer)
 	searching, findErr := f.find(ctx, RemoteIndex, store+"/"+wakeup.AnyName, change.Consumer)
-	searching = slices.DeleteFunc(searching, func(o client.Object) bool { return f.Own != nil && f.Own(o, change) })
+	searching = slices.DeleteFunc(searching, func(o client.Object) bool { return f.Searches == nil || !f.Searches(o, change) })
 	f.wake(ctx, append(exact, searching...), errors.Join(err, findErr))
+}
+
+// concerned reports whether an object is to look at a store whose watch has begun: nobody knows what has changed there since
+// an earlier process looked. Where a look reads the store itself, what an earlier process has read has its interval.
+func (f *Followers[L]) concerned(o client.Object) bool {
+	return f.Follows(o) && (f.Mirrored || f.marks.knows(client.ObjectKeyFromObject(o)))
+}
+
+func storeKey(store providers.Store) string {
+	return wakeup.StoreKey(store.Kind, store.Namespace, store.Name)
 }
 
 // find returns the objects with a key in an index, in all namespaces or in one. They are to be read only.

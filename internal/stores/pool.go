@@ -62,6 +62,8 @@ type Config struct {
 type Pool struct {
 	config Config
 	flight singleflight.Group
+	// reads are the reads of single secrets that are under way.
+	reads singleflight.Group
 
 	mu      sync.Mutex
 	entries map[key]*entry
@@ -81,10 +83,13 @@ func NewPool(config Config) *Pool {
 // OpenOption changes how a store is opened.
 type OpenOption func(*openOptions)
 
-type openOptions struct{ requireReady bool }
+type openOptions struct{ requireReady, live bool }
 
 // RequireReady refuses a store whose last check did not find it ready, or whose spec has changed since, as fault.Unavailable.
 func RequireReady() OpenOption { return func(o *openOptions) { o.requireReady = true } }
+
+// Live reads from the store itself, also where it is watched, for what nobody would put right when it is a moment old.
+func Live() OpenOption { return func(o *openOptions) { o.live = true } }
 
 // Open returns a Session with the store that ref names, for an object in namespace. A store that does not exist is
 // fault.Invalid, one that may not be used from namespace is fault.Denied, and one of another controller class is
@@ -94,15 +99,22 @@ func (p *Pool) Open(ctx context.Context, namespace string, ref esv1.SecretStoreR
 	if err != nil {
 		return nil, err
 	}
-	return p.session(ctx, store, namespace)
+	s, err := p.session(ctx, store, namespace)
+	if err == nil {
+		s.live = optionsOf(opts).live
+	}
+	return s, err
+}
+
+func optionsOf(opts []OpenOption) (options openOptions) {
+	for _, opt := range opts {
+		opt(&options)
+	}
+	return options
 }
 
 // admitted returns the store that ref names when an object in namespace may use it now.
 func (p *Pool) admitted(ctx context.Context, namespace string, ref esv1.SecretStoreRef, opts []OpenOption) (esv1.GenericStore, error) {
-	var options openOptions
-	for _, opt := range opts {
-		opt(&options)
-	}
 	store, err := p.find(ctx, namespace, ref)
 	if err != nil {
 		return nil, err
@@ -110,7 +122,7 @@ func (p *Pool) admitted(ctx context.Context, namespace string, ref esv1.SecretSt
 	if err := p.admit(ctx, store, namespace); err != nil {
 		return nil, err
 	}
-	if options.requireReady {
+	if optionsOf(opts).requireReady {
 		return store, ready(store)
 	}
 	return store, nil

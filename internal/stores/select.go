@@ -2,6 +2,7 @@ package stores
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"regexp"
 
@@ -47,10 +48,35 @@ func (s *Session) Find(ctx context.Context, find esv1.ExternalSecretFind) (map[s
 		if !ok {
 			return s.unsupported("be searched")
 		}
-		found, err = collect(ctx, lister, query)
+		entries := lister.List(ctx, query)
+		if told, certain := s.told(ctx, c, query); certain {
+			entries = told
+		}
+		found, err = collect(entries)
 		return err
 	})
 	return found, err
+}
+
+// told returns what a search finds as the watch of the store tells it, and whether it is certain that this is all.
+func (s *Session) told(ctx context.Context, c providers.Client, query providers.Query) (iter.Seq2[providers.Entry, error], bool) {
+	watcher, ok := c.(providers.Watcher)
+	w := s.pool.watching(ctx, s.key)
+	if !ok || w == nil || s.live {
+		return nil, false
+	}
+	matches, err := watcher.Select(query)
+	if err != nil {
+		return nil, false // the store says so too
+	}
+	found, certain := w.mirror.find(matches, s.pool.config.Clock.Now())
+	return func(yield func(providers.Entry, error) bool) {
+		for _, entry := range found {
+			if !yield(entry, nil) {
+				return
+			}
+		}
+	}, certain
 }
 
 func queryOf(find esv1.ExternalSecretFind) (providers.Query, error) {
@@ -67,9 +93,9 @@ func queryOf(find esv1.ExternalSecretFind) (providers.Query, error) {
 	return query, nil
 }
 
-func collect(ctx context.Context, lister providers.Lister, query providers.Query) (map[string][]byte, error) {
+func collect(entries iter.Seq2[providers.Entry, error]) (map[string][]byte, error) {
 	found, total := map[string][]byte{}, 0
-	for entry, err := range lister.List(ctx, query) {
+	for entry, err := range entries {
 		if err != nil {
 			return nil, err
 		}

@@ -12,9 +12,9 @@ import (
 )
 
 // Session is one use of a store, usually one reconciliation long. It reads each secret once and answers from memory
-// afterwards, so that everything taken from one secret is of one version. It is safe for concurrent use; what it
-// returns is to be read only. All its errors are faults that name the store, and fault.NotFound means that a secret, or
-// a property in it, is certainly absent.
+// afterwards, so that everything taken from one secret is of one version. Where the store is watched, it answers from what
+// the watch has told. It is safe for concurrent use; what it returns is to be read only. All its errors are faults that name
+// the store, and fault.NotFound means that a secret, or a property in it, is certainly absent.
 type Session struct {
 	pool     *Pool
 	name     providers.Store
@@ -22,6 +22,7 @@ type Session struct {
 	provider providers.Provider
 	retry    retries
 	key      key
+	live     bool
 
 	mu   sync.Mutex
 	memo map[providers.Ref]*memo
@@ -115,10 +116,37 @@ func (s *Session) read(ctx context.Context, ref providers.Ref) (providers.Secret
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.known {
-		m.secret, m.err = s.fetch(ctx, ref, nil)
+		m.secret, m.err = s.look(ctx, ref)
 		m.known = m.err == nil || fault.Is(m.err, fault.NotFound)
 	}
 	return m.secret, m.err
+}
+
+// look returns the secret of ref as the watch of the store tells it, and else as the store does, which others who look for
+// it at the same time do not ask again. That a secret is absent is for the store alone to say.
+func (s *Session) look(ctx context.Context, ref providers.Ref) (providers.Secret, error) {
+	if s.live {
+		return s.fetch(ctx, ref, nil)
+	}
+	w := s.pool.watching(ctx, s.key)
+	if w != nil && ref.Version == "" {
+		if secret, certain := w.mirror.get(ref.Key, s.pool.config.Clock.Now()); certain {
+			return secret, s.in(checkSecret(ref.Key, secret))
+		}
+	}
+	read := s.pool.reads.DoChan(s.key.String()+"\n"+ref.Version+"\n"+ref.Key, func() (any, error) {
+		return s.fetch(context.WithoutCancel(ctx), ref, nil)
+	})
+	select {
+	case result := <-read:
+		secret, _ := result.Val.(providers.Secret)
+		if w != nil && result.Err == nil && ref.Version == "" {
+			w.mirror.fill(ref.Key, secret)
+		}
+		return secret, result.Err
+	case <-ctx.Done():
+		return providers.Secret{}, s.in(classify(ctx.Err()))
+	}
 }
 
 func (s *Session) forget(key string) {

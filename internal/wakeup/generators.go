@@ -61,14 +61,18 @@ func GeneratorUsers(reader client.Reader, kind string, all *generators.Registry,
 	})
 }
 
-// generatorLists returns an empty list for each kind of generator that is in the API.
+// generatorLists returns an empty list for each kind of generator that can refer to something.
 func generatorLists(all *generators.Registry) map[string]client.ObjectList {
 	scheme := runtime.NewScheme()
 	lists := map[string]client.ObjectList{}
 	if err := genv1alpha1.AddToScheme(scheme); err != nil {
 		return lists
 	}
-	for _, kind := range all.Kinds() {
+	for _, generator := range all.All() {
+		if !credentials.MayRefer(generator.NewObject()) {
+			continue
+		}
+		kind := generator.Kind()
 		object, err := scheme.New(genv1alpha1.GroupVersion().WithKind(kind + "List"))
 		if list, ok := object.(client.ObjectList); err == nil && ok {
 			lists[kind] = list

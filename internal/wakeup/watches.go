@@ -29,6 +29,7 @@ func OwnChanges() builder.ForOption {
 // Sources are what changes are noticed in.
 type Sources struct {
 	// Reader finds the objects to wake, and the stores and generators that they use. All of them must be indexed by Index in it.
+	// It is asked several times for each change of any Secret: a cache itself costs least.
 	Reader client.Reader
 	// Notices is a cache of the metadata of Secrets and ConfigMaps, of which nothing else is watched.
 	Notices cache.Cache

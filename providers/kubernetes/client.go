@@ -10,7 +10,6 @@ import (
 	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	metadataclient "k8s.io/client-go/metadata"
 	"k8s.io/utils/clock"
 
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -39,8 +38,6 @@ const serviceAccountAnnotations = "kubernetes.io/service-account."
 // client serves one store.
 type client struct {
 	secrets corev1client.SecretsGetter
-	// notices are the metadata of the Secrets in namespace.
-	notices metadataclient.ResourceInterface
 	reviews authorizationclient.AuthorizationV1Interface
 	self    authenticationclient.SelfSubjectReviewsGetter
 	// host is the address of the API server, for messages.

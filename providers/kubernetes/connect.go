@@ -6,11 +6,10 @@ import (
 	"net/http"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
-	metadataclient "k8s.io/client-go/metadata"
 	"k8s.io/client-go/rest"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -35,7 +34,8 @@ func (o opener) open(ctx context.Context, spec *esv1.KubernetesProvider, env pro
 		return nil, err
 	}
 	config.UserAgent = userAgent
-	config.ContentConfig = rest.ContentConfig{}
+	// Secrets come in the encoding that costs least; what is sent stays JSON.
+	config.ContentConfig = rest.ContentConfig{AcceptContentTypes: runtime.ContentTypeProtobuf + "," + runtime.ContentTypeJSON}
 	config.WarningHandler = rest.NoWarnings{}
 	// The API server's own priority and fairness is the limiter.
 	config.QPS, config.RateLimiter = -1, nil
@@ -55,12 +55,10 @@ func (c *client) connect(config *rest.Config) error {
 	core, coreErr := corev1client.NewForConfigAndClient(config, transport)
 	reviews, reviewsErr := authorizationclient.NewForConfigAndClient(config, transport)
 	self, selfErr := authenticationclient.NewForConfigAndClient(config, transport)
-	notices, noticesErr := metadataclient.NewForConfigAndClient(config, transport)
-	if err := errors.Join(coreErr, reviewsErr, selfErr, noticesErr); err != nil {
+	if err := errors.Join(coreErr, reviewsErr, selfErr); err != nil {
 		return fault.Wrap(fault.Invalid, err, "%s.server.url is not the address of an API server", specPath)
 	}
 	c.secrets, c.reviews, c.self, c.host = core, reviews, self, config.Host
-	c.notices = notices.Resource(corev1.SchemeGroupVersion.WithResource("secrets")).Namespace(c.namespace)
 	return nil
 }
 

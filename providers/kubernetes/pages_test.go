@@ -17,6 +17,18 @@ import (
 	"github.com/sluice-operator/sluice/providers"
 )
 
+// openAt opens a store of the server at url.
+func openAt(t *testing.T, url string) client {
+	t.Helper()
+	w := &world{config: &rest.Config{}, calls: map[string]int{}, secrets: map[string][]byte{"s/token": []byte("t")}}
+	return w.open(t, &esv1.KubernetesProvider{
+		Server: esv1.KubernetesServer{URL: url},
+		Auth: &esv1.KubernetesAuth{
+			Token: &esv1.KubernetesTokenAuth{BearerToken: metametav1.SecretKeySelector{Name: "s", Key: "token"}},
+		},
+	})
+}
+
 // TestListReadsAllPages lists from a server that gives one Secret at a time and fails at the page that it is told to.
 func TestListReadsAllPages(t *testing.T) {
 	for _, tc := range []struct {
@@ -47,13 +59,7 @@ func TestListReadsAllPages(t *testing.T) {
 				})
 			}))
 			defer server.Close()
-			w := &world{config: &rest.Config{}, calls: map[string]int{}, secrets: map[string][]byte{"s/token": []byte("t")}}
-			c := w.open(t, &esv1.KubernetesProvider{
-				Server: esv1.KubernetesServer{URL: server.URL},
-				Auth: &esv1.KubernetesAuth{
-					Token: &esv1.KubernetesTokenAuth{BearerToken: metametav1.SecretKeySelector{Name: "s", Key: "token"}},
-				},
-			})
+			c := openAt(t, server.URL)
 			var got []string
 			var failure error
 			for entry, err := range c.List(t.Context(), providers.Query{Tags: map[string]string{}}) {

@@ -55,45 +55,40 @@ func (c *client) GetAt(ctx context.Context, ref providers.Ref, options json.RawM
 // List implements providers.Lister. Tags are labels, and win over a name. Secrets that are never read are left out.
 func (c *client) List(ctx context.Context, query providers.Query) iter.Seq2[providers.Entry, error] {
 	return func(yield func(providers.Entry, error) bool) {
-		options := metav1.ListOptions{Limit: pageSize}
-		switch {
-		case query.Tags != nil:
-			selector, err := labels.ValidatedSelectorFromSet(query.Tags)
-			if err != nil {
-				yield(providers.Entry{}, fault.Wrap(fault.Invalid, err, "find.tags are labels here, and are not valid as such"))
-				return
-			}
-			options.LabelSelector = selector.String()
-			query.Name = nil
-		case query.Name == nil:
-			yield(providers.Entry{}, fault.New(fault.Invalid, "find must have a name or tags"))
+		matches, err := c.Select(query)
+		if err != nil {
+			yield(providers.Entry{}, err)
 			return
 		}
-		for more := true; more; more = options.Continue != "" {
-			page, err := c.list(ctx, options)
+		for page, err := range c.pages(ctx, metav1.ListOptions{LabelSelector: labels.Set(query.Tags).String()}) {
 			if err != nil {
 				yield(providers.Entry{}, err)
 				return
 			}
-			options.Continue = page.Continue
-			if !yieldMatches(page.Items, query, yield) {
-				return
+			for i := range page.Items {
+				item := &page.Items[i]
+				if e := entry(item); !refused(item.Type) && matches(e) && !yield(e, nil) {
+					return
+				}
 			}
 		}
 	}
 }
 
-func yieldMatches(items []corev1.Secret, query providers.Query, yield func(providers.Entry, error) bool) (wantsMore bool) {
-	for i := range items {
-		item := &items[i]
-		if refused(item.Type) || query.Name != nil && !query.Name.MatchString(item.Name) {
-			continue
+// Select implements providers.Watcher.
+func (*client) Select(query providers.Query) (func(providers.Entry) bool, error) {
+	switch {
+	case query.Tags != nil:
+		selector, err := labels.ValidatedSelectorFromSet(query.Tags)
+		if err != nil {
+			return nil, fault.Wrap(fault.Invalid, err, "find.tags are labels here, and are not valid as such")
 		}
-		if !yield(providers.Entry{Key: item.Name, Secret: export(item)}, nil) {
-			return false
-		}
+		return func(e providers.Entry) bool { return selector.Matches(labels.Set(e.Secret.Labels)) }, nil
+	case query.Name != nil:
+		return func(e providers.Entry) bool { return query.Name.MatchString(e.Key) }, nil
+	default:
+		return nil, fault.New(fault.Invalid, "find must have a name or tags")
 	}
-	return true
 }
 
 func (c *client) get(ctx context.Context, at target) (live *corev1.Secret, err error) {

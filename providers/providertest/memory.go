@@ -6,7 +6,11 @@ import (
 	"iter"
 	"maps"
 	"slices"
+	"strconv"
 	"sync"
+	"time"
+
+	"k8s.io/utils/clock"
 
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/providers"
@@ -34,8 +38,7 @@ type Memory struct {
 	writes    int
 	calls     map[string]int
 	intercept func(call, key string) error
-	watchers  map[int]func(key string)
-	nextWatch int
+	watchers  map[chan string]bool
 }
 
 var (
@@ -49,7 +52,7 @@ var (
 
 // NewMemory returns an empty Memory.
 func NewMemory() *Memory {
-	return &Memory{records: map[string]*record{}, calls: map[string]int{}, watchers: map[int]func(string){}}
+	return &Memory{records: map[string]*record{}, calls: map[string]int{}, watchers: map[chan string]bool{}}
 }
 
 // Close implements providers.Client; the secrets stay.
@@ -84,11 +87,12 @@ func (m *Memory) List(ctx context.Context, query providers.Query) iter.Seq2[prov
 			yield(providers.Entry{}, err)
 			return
 		}
-		if query.Tags == nil && query.Name == nil {
-			yield(providers.Entry{}, fault.New(fault.Invalid, "find must have a name or tags"))
+		matches, err := m.Select(query)
+		if err != nil {
+			yield(providers.Entry{}, err)
 			return
 		}
-		for _, entry := range m.matches(query) {
+		for _, entry := range m.matches(matches) {
 			if !yield(entry, nil) {
 				return
 			}
@@ -96,12 +100,12 @@ func (m *Memory) List(ctx context.Context, query providers.Query) iter.Seq2[prov
 	}
 }
 
-func (m *Memory) matches(query providers.Query) (found []providers.Entry) {
+func (m *Memory) matches(match func(providers.Entry) bool) (found []providers.Entry) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, key := range slices.Sorted(maps.Keys(m.records)) {
-		if r := m.records[key]; r.matches(key, query) {
-			found = append(found, providers.Entry{Key: key, Secret: r.secret()})
+		if entry := (providers.Entry{Key: key, Secret: m.records[key].secret()}); match(entry) {
+			found = append(found, entry)
 		}
 	}
 	return found
@@ -128,25 +132,82 @@ func (m *Memory) Check(ctx context.Context) (limits string, err error) {
 	return "", m.enter(ctx, CallCheck, "")
 }
 
-// Watch implements providers.Watcher. Seed and Remove are noticed too.
-func (m *Memory) Watch(ctx context.Context, changed func(key string)) error {
+// mostChanges is how many changes a watch may be behind.
+const mostChanges = 10_000
+
+// Watch implements providers.Watcher. Seed and Remove are noticed too. What happened before is not kept: where a position is
+// not that of now, everything is told.
+func (m *Memory) Watch(ctx context.Context, position string, sink providers.Sink) error {
 	if err := m.enter(ctx, CallWatch, ""); err != nil {
 		if ctx.Err() != nil {
 			return nil
 		}
 		return err
 	}
+	changed := make(chan string, mostChanges)
 	m.mu.Lock()
-	id := m.nextWatch
-	m.nextWatch++
-	m.watchers[id] = changed
+	m.watchers[changed] = true
+	now := m.position()
 	m.mu.Unlock()
-	changed("")
-	<-ctx.Done()
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.watchers, id)
-	return nil
+	defer func() {
+		m.mu.Lock()
+		delete(m.watchers, changed)
+		m.mu.Unlock()
+	}()
+	if position != now {
+		if err := sink.Replace(m.all); err != nil {
+			return err
+		}
+	}
+	sink.Reached(now)
+	for {
+		select {
+		case key := <-changed:
+			if secret, exists := m.Peek(key); exists {
+				sink.Set(providers.Entry{Key: key, Secret: secret})
+			} else {
+				sink.Remove(key)
+			}
+			m.mu.Lock()
+			now = m.position()
+			m.mu.Unlock()
+			sink.Reached(now)
+		case <-clock.RealClock{}.After(time.Minute):
+			sink.Reached(now)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// position names the state of all secrets together. The mutex is held.
+func (m *Memory) position() string { return strconv.Itoa(m.version) }
+
+func (m *Memory) all(yield func(providers.Entry, error) bool) {
+	for _, entry := range m.matches(func(providers.Entry) bool { return true }) {
+		if !yield(entry, nil) {
+			return
+		}
+	}
+}
+
+// Select implements providers.Watcher.
+func (*Memory) Select(query providers.Query) (func(providers.Entry) bool, error) {
+	switch {
+	case query.Tags != nil:
+		return func(e providers.Entry) bool {
+			for name, value := range query.Tags {
+				if label, exists := e.Secret.Labels[name]; !exists || label != value {
+					return false
+				}
+			}
+			return true
+		}, nil
+	case query.Name != nil:
+		return func(e providers.Entry) bool { return query.Name.MatchString(e.Key) }, nil
+	default:
+		return nil, fault.New(fault.Invalid, "find must have a name or tags")
+	}
 }
 
 // enter counts a call and lets it fail.
@@ -164,17 +225,16 @@ func (m *Memory) enter(ctx context.Context, call, key string) error {
 	return nil
 }
 
-// change lets edit work on one record, which is created for it and dropped when edit leaves it empty. Watchers are
-// called without the lock.
+// change lets edit work on one record, which is created for it and dropped when edit leaves it empty.
 func (m *Memory) change(key string, edit func(*record) (changed bool, err error)) error {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	r, exists := m.records[key]
 	if !exists {
 		r = &record{ours: true, fields: map[string]field{}}
 	}
 	changed, err := edit(r)
 	if err != nil || !changed {
-		m.mu.Unlock()
 		return err
 	}
 	m.version++
@@ -184,10 +244,8 @@ func (m *Memory) change(key string, edit func(*record) (changed bool, err error)
 	if r.ours && len(r.fields) == 0 {
 		delete(m.records, key)
 	}
-	watchers := slices.Collect(maps.Values(m.watchers))
-	m.mu.Unlock()
-	for _, notify := range watchers {
-		notify(key)
+	for changed := range m.watchers {
+		changed <- key
 	}
 	return nil
 }

@@ -41,18 +41,6 @@ func (r *record) secret() providers.Secret {
 	return s
 }
 
-func (r *record) matches(key string, query providers.Query) bool {
-	if query.Tags == nil {
-		return query.Name.MatchString(key)
-	}
-	for name, value := range query.Tags {
-		if got, exists := r.labels[name]; !exists || got != value {
-			return false
-		}
-	}
-	return true
-}
-
 // put checks everything before it changes anything.
 func (r *record) put(w providers.Write) (changed bool, err error) {
 	if err := r.check(w); err != nil {

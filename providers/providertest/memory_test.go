@@ -42,14 +42,13 @@ func TestMemoryFailsOnDemand(t *testing.T) {
 }
 
 func TestMemoryNoticesChanges(t *testing.T) {
-	memory := providertest.NewMemory()
-	changed := make(chan string, 3)
-	go func() { _ = memory.Watch(t.Context(), func(key string) { changed <- key }) }()
-	if key := <-changed; key != "" {
-		t.Errorf("Watch began with %q, want word that it watches", key)
+	memory, recorder := providertest.NewMemory(), providertest.NewRecorder()
+	go func() { _ = memory.Watch(t.Context(), "", recorder) }()
+	if line := <-recorder.Told; line != "all" {
+		t.Errorf("Watch began with %q, want word that there is nothing", line)
 	}
 	memory.Seed("k", providers.Secret{Value: []byte("v")})
-	if key := <-changed; key != "k" {
-		t.Errorf("Watch noticed %q, want k", key)
+	if line := <-recorder.Told; line != "set k" {
+		t.Errorf("Watch told %q, want k", line)
 	}
 }

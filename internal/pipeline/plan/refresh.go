@@ -139,6 +139,12 @@ func Frozen(f Facts) bool {
 	return f.Policy == esv1.RefreshCreatedOnce || (f.Policy != esv1.RefreshOnChange && f.Interval == 0)
 }
 
+// Follows reports whether what changes after a refresh makes another one due, so that what was read a moment too early is put
+// right.
+func Follows(f Facts) bool {
+	return (f.Policy == "" || f.Policy == esv1.RefreshPeriodic) && f.Interval != 0
+}
+
 // first covers what makes a refresh due under every policy. A request that comes along is not lost.
 func first(f Facts) (Decision, bool) {
 	switch {

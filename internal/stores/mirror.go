@@ -1,0 +1,144 @@
+package stores
+
+import (
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/sluice-operator/sluice/providers"
+)
+
+// quietTime is how long a watch may give no sign of life. What it has told counts no longer then, and it begins again.
+const quietTime = 3 * time.Minute
+
+// mirror is what a store holds, as its watch has told. Of secrets that nobody reads, and of those that are not to be kept,
+// it has no values: they are bare. It is safe for concurrent use.
+type mirror struct {
+	mu       sync.RWMutex
+	secrets  map[string]providers.Entry // nil until all was told
+	position string
+	// seen is the last sign of life.
+	seen time.Time
+	// broken says that the watch has failed and not begun again yet.
+	broken bool
+}
+
+// reached returns the position that the watch has come to; empty when not all was told.
+func (m *mirror) reached() string {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.position
+}
+
+// reach notes a sign of life.
+func (m *mirror) reach(position string, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.position, m.seen, m.broken = position, now, false
+}
+
+// doubt says that the store may have changed without a word.
+func (m *mirror) doubt() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.broken = true
+}
+
+// quiet reports whether a watch that runs has given no sign of life for too long.
+func (m *mirror) quiet(now time.Time) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.secrets != nil && !m.broken && now.Sub(m.seen) > quietTime
+}
+
+// current says whether the mirror is what the store holds. The mutex is held.
+func (m *mirror) current(now time.Time) bool {
+	return m.secrets != nil && !m.broken && now.Sub(m.seen) <= quietTime
+}
+
+// get returns the secret under key with its values, and whether it is certain that this is it. Nothing is certain of a
+// secret that is not there.
+func (m *mirror) get(key string, now time.Time) (providers.Secret, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	entry, exists := m.secrets[key]
+	return entry.Secret, exists && !entry.Bare && m.current(now)
+}
+
+// find returns the secrets that match, with their values, and whether it is certain that these are all.
+func (m *mirror) find(match func(providers.Entry) bool, now time.Time) ([]providers.Entry, bool) {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if !m.current(now) {
+		return nil, false
+	}
+	var found []providers.Entry
+	for _, entry := range m.secrets {
+		if !match(entry) {
+			continue
+		}
+		if entry.Bare {
+			return nil, false
+		}
+		found = append(found, entry)
+	}
+	return found, true
+}
+
+// fill gives a bare secret its values, when they are of the state that the watch has told of.
+func (m *mirror) fill(key string, secret providers.Secret) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if known, exists := m.secrets[key]; exists && known.Bare && known.Secret.Version == secret.Version {
+		m.secrets[key] = providers.Entry{Key: key, Secret: secret}
+	}
+}
+
+// replace takes all secrets, and returns those that there were before; nil when these are the first.
+func (m *mirror) replace(all map[string]providers.Entry) (before map[string]providers.Entry) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before, m.secrets = m.secrets, all
+	return before
+}
+
+// set takes one secret, and returns what it was before.
+func (m *mirror) set(entry providers.Entry) (before providers.Entry, existed bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before, existed = m.secrets[entry.Key]
+	m.secrets[entry.Key] = entry
+	return before, existed
+}
+
+// remove takes one secret away, and returns what it was.
+func (m *mirror) remove(key string) (before providers.Entry, existed bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	before, existed = m.secrets[key]
+	delete(m.secrets, key)
+	return before, existed
+}
+
+// strip takes the values from secrets that nobody wants any more.
+func (m *mirror) strip(wanted func(key string) bool) {
+	m.mu.RLock()
+	all := maps.Clone(m.secrets)
+	m.mu.RUnlock()
+	for key, entry := range all {
+		if entry.Bare || wanted(key) {
+			continue
+		}
+		m.mu.Lock()
+		if now, exists := m.secrets[key]; exists && now.Secret.Version == entry.Secret.Version {
+			m.secrets[key] = bare(now)
+		}
+		m.mu.Unlock()
+	}
+}
+
+// bare returns an entry without its values, and without annotations, which may hold a copy of them.
+func bare(entry providers.Entry) providers.Entry {
+	entry.Bare, entry.Secret.Value, entry.Secret.Fields, entry.Secret.Annotations = true, nil, nil, nil
+	return entry
+}
