@@ -30,6 +30,8 @@ type bench struct {
 	began     time.Time
 	// step is the name of the step that runs.
 	step string
+	// lookAway ends the observer.
+	lookAway context.CancelFunc
 
 	// operator runs when it is not nil. fleet says that the ExternalSecrets exist, often that a part of them is refreshed often.
 	operator     *operator
@@ -67,11 +69,15 @@ func (b *bench) connect(ctx context.Context) error {
 	if b.clientset, err = kubernetes.NewForConfig(config); err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
+	ctx, b.lookAway = context.WithCancel(ctx)
 	return b.observer.watch(ctx, b.client)
 }
 
 // stop ends everything.
-func (b *bench) stop() error { return errors.Join(b.stopOperator(), b.world.Stop()) }
+func (b *bench) stop() error {
+	b.lookAway()
+	return errors.Join(b.stopOperator(), b.world.Stop())
+}
 
 // say prints a line about what happens.
 func (b *bench) say(format string, args ...any) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -75,7 +76,7 @@ func (b *bench) takeOver(ctx context.Context, how string, standby *operator, end
 	if _, err := whenIdle(ctx, patience, standby.PID()); err != nil {
 		return err
 	}
-	if _, err := b.follow(ctx, b.follower(0), "before the leader is "+how); err != nil {
+	if err := b.awaitFollowing(ctx, how); err != nil {
 		return err
 	}
 	var made changes
@@ -115,6 +116,19 @@ func (b *bench) takeOver(ctx context.Context, how string, standby *operator, end
 	return nil
 }
 
+// awaitFollowing waits until the leader is seen to follow sources.
+func (b *bench) awaitFollowing(ctx context.Context, how string) error {
+	for k := range 60 {
+		waiting, cancel := context.WithTimeout(ctx, time.Second)
+		_, err := b.follow(waiting, b.follower(k), fmt.Sprintf("before-%s-%d", how, k))
+		cancel()
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+	}
+	return errors.New("the leader does not follow any source")
+}
+
 // keepChanging changes one source after the other until ctx is done.
 func (b *bench) keepChanging(ctx context.Context, how string, made *changes) error {
 	for k := 0; wait(ctx, changePause) == nil; k++ {
@@ -145,7 +159,7 @@ func (b *bench) lost(ctx context.Context, all []change) int {
 		}
 		return missing == 0
 	})
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	if _, err := arrived.wait(ctx, "all changes"); err == nil {
 		return 0

@@ -38,7 +38,11 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.stop()) }()
 	defer func() { err = errors.Join(err, b.results.finish(os.Stdout, o.JSON)) }()
-	for _, s := range o.chosen() {
+	chosen := o.chosen()
+	if o.Churn > 0 {
+		chosen = []step{{"churn", "sources change, objects come and go", churn}}
+	}
+	for _, s := range chosen {
 		b.say("%s: %s", s.name, s.about)
 		b.step = s.name
 		if err := s.run(ctx, b); err != nil {

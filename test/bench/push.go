@@ -35,6 +35,9 @@ func push(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	if _, err := b.operator.whenQuiet(ctx, 1); err != nil {
+		return err
+	}
 	u, err := w.close(ctx)
 	if err != nil {
 		return err
