@@ -101,6 +101,6 @@ func (b *bench) keepLooking(ctx context.Context) ([]snapshot, error) {
 			return seen, err
 		}
 		seen = append(seen, s)
-		b.say("  resident memory %s MB, heap %s MB", number(s.resident), number(s.heap))
+		b.sayf("  resident memory %s MB, heap %s MB", number(s.resident), number(s.heap))
 	}
 }

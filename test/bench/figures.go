@@ -99,7 +99,8 @@ func (r *results) tables() string {
 	if len(r.Traffic) == 0 {
 		return text.String()
 	}
-	text.WriteString("\nRequests to the API server as it counts them, without those of the bench itself. Those of kube-controller-manager are among them.\n\n")
+	text.WriteString("\nRequests to the API server as it counts them, without those of the bench itself. " +
+		"Those of kube-controller-manager are among them.\n\n")
 	rows = [][]string{{"step", "verb", "resource", "count", "each"}}
 	for _, t := range shortened(r.Traffic) {
 		rows = append(rows, []string{t.Step, t.Verb, t.Resource, number(float64(t.Count)), number(t.Each)})

@@ -26,11 +26,11 @@ func (b *bench) needFleet(ctx context.Context) error {
 	if b.fleet {
 		return nil
 	}
-	b.say("creating %d foreign Secrets, and %d ExternalSecrets with their sources", b.Foreign, b.N)
+	b.sayf("creating %d foreign Secrets, and %d ExternalSecrets with their sources", b.Foreign, b.N)
 	if err := b.createForeign(ctx); err != nil {
 		return err
 	}
-	if err := b.create(ctx, store(sources, readVerbs...)...); err != nil {
+	if err := b.create(ctx, store(sources, readVerbs()...)...); err != nil {
 		return err
 	}
 	if err := b.createNamespaces(ctx, group); err != nil {
@@ -109,7 +109,7 @@ func (b *bench) needRefreshing(ctx context.Context) error {
 	if b.often {
 		return nil
 	}
-	b.say("giving %d of the objects an interval of %s", b.refreshing(), refreshInterval)
+	b.sayf("giving %d of the objects an interval of %s", b.refreshing(), refreshInterval)
 	patch := fmt.Appendf(nil, `{"spec":{"refreshInterval":%q}}`, refreshInterval)
 	err := each(ctx, b.refreshing(), setters, func(ctx context.Context, i int) error {
 		return b.patch(ctx, reader(place(group, i), ""), patch)

@@ -16,8 +16,9 @@ import (
 // snapshot is the memory of the operator at one time, in MB.
 type snapshot struct {
 	at time.Time
-	// resident is what the system counts, heap what is in use after a garbage collection.
+	// resident is what the system counts, heap what a garbage collection has found to be in use.
 	resident, heap float64
+	goroutines     float64
 	profile        *profile.Profile
 }
 
@@ -31,15 +32,17 @@ func (b *bench) look(ctx context.Context) (snapshot, error) {
 	if err != nil {
 		return snapshot{}, fmt.Errorf("parse a heap profile: %w", err)
 	}
-	s := snapshot{at: time.Now(), profile: parsed}
-	for _, site := range sites(parsed) {
-		s.heap += float64(site.bytes) / megabyte
+	const live, goroutines = "go_gc_heap_live_bytes", "go_goroutines"
+	metrics, err := scrape(ctx, b.operator.metrics, live, goroutines)
+	if err != nil {
+		return snapshot{}, err
 	}
+	s := snapshot{at: time.Now(), profile: parsed, heap: metrics.sum(live) / megabyte, goroutines: metrics.sum(goroutines)}
 	s.resident, _, err = memory(b.operator.PID())
 	return s, err
 }
 
-// flat is by how many percent the heap may grow in a run without being called a leak: profiles are samples.
+// flat is by how many percent the heap may grow in a run without being called a leak.
 const flat = 5
 
 // foundGrowth notes how the memory grows, after a first quarter in which it may.
@@ -57,6 +60,7 @@ func (b *bench) foundGrowth(seen []snapshot) error {
 	b.found("looks at the memory, after the first quarter", float64(len(seen)), "")
 	b.found("resident memory at the end", last.resident, "MB")
 	b.found("heap at the end", last.heap, "MB")
+	b.found("goroutines at the end, more than at the beginning", last.goroutines-first.goroutines, "")
 	b.found("growth of resident memory", slope(hours, resident), "MB/h")
 	b.found("growth of the heap", slope(hours, heap), "MB/h")
 	b.found("growth of the heap in the run", 100*slope(hours, heap)*hours[len(hours)-1]/first.heap, "%", flat)
@@ -64,9 +68,9 @@ func (b *bench) foundGrowth(seen []snapshot) error {
 	if err != nil {
 		return err
 	}
-	b.say("what has grown most:")
+	b.sayf("what has grown most:")
 	for _, site := range grown[:min(10, len(grown))] {
-		b.say("  %8.1f KB %s", float64(site.bytes)/1024, site.where)
+		b.sayf("  %8.1f KB %s", float64(site.bytes)/1024, site.where)
 	}
 	return nil
 }

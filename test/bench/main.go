@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string) (err error) {
 		chosen = []step{{"churn", "sources change, objects come and go", churn}}
 	}
 	for _, s := range chosen {
-		b.say("%s: %s", s.name, s.about)
+		b.sayf("%s: %s", s.name, s.about)
 		b.step = s.name
 		if err := s.run(ctx, b); err != nil {
 			return fmt.Errorf("step %s: %w%s", s.name, err, b.lastWords())

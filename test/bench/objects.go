@@ -26,11 +26,11 @@ const (
 	targetKey = "url"
 )
 
-// The rights of the stores' identities.
-var (
-	readVerbs  = []string{"get", "list", "watch"}
-	writeVerbs = []string{"get", "list", "watch", "create", "patch", "delete"}
-)
+// readVerbs are the rights of a store that is read from.
+func readVerbs() []string { return []string{"get", "list", "watch"} }
+
+// writeVerbs are the rights of a store that is written to.
+func writeVerbs() []string { return append(readVerbs(), "create", "patch", "delete") }
 
 // namespaces are those of a group of objects.
 func namespaces(group string) []string {

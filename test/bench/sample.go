@@ -38,7 +38,7 @@ func (b *bench) needSamples(ctx context.Context) error {
 			return err
 		}
 	}
-	if err := b.create(ctx, append(store(sources, readVerbs...), store(pushed, writeVerbs...)...)...); err != nil {
+	if err := b.create(ctx, append(store(sources, readVerbs()...), store(pushed, writeVerbs()...)...)...); err != nil {
 		return err
 	}
 	if err := b.createNamespaces(ctx, specimens); err != nil {
