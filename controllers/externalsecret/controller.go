@@ -68,13 +68,16 @@ type Controller struct {
 	// running is the controller in the manager, nil until Register. watched are the kinds of targets that it watches.
 	running controller.Controller
 	watched sync.Map
+	// recent are the template sources that were read lately.
+	recent *fetch.Recent
 	// followers are the ExternalSecrets that changes in stores wake.
 	followers *stores.Followers[*esv1.ExternalSecretList]
 }
 
 // New returns the controller.
 func New(config Config) *Controller {
-	return &Controller{Config: config, refreshed: report.NewRefreshes(), followers: &stores.Followers[*esv1.ExternalSecretList]{
+	recent := fetch.NewRecent(config.Live, config.Notices)
+	return &Controller{Config: config, refreshed: report.NewRefreshes(), recent: recent, followers: &stores.Followers[*esv1.ExternalSecretList]{
 		Pool: config.Stores, List: &esv1.ExternalSecretList{}, Follows: follows, Searches: searches,
 		Mirrored: true, Clock: config.Clock,
 	}}

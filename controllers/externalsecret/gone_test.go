@@ -50,7 +50,7 @@ var _ = Describe("When sources are gone", func() {
 		w.Clock.Step(11 * time.Second)
 		result, err := w.Try(w.controller, es)
 		Expect(err).NotTo(HaveOccurred())
-		Expect(result.RequeueAfter).To(Equal(10 * time.Second))
+		Expect(result.RequeueAfter).To(And(BeNumerically(">=", 10*time.Second), BeNumerically("<", 11*time.Second)))
 		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, "db")
 	})
 

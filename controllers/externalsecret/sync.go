@@ -266,7 +266,11 @@ func (c *Controller) render(
 	values fetch.Values,
 	wish *apply.Wish,
 ) (bool, error) {
-	texts, err := fetch.TemplateTexts(ctx, c.Live, es.Namespace, templatePath, es.Spec.Target.Template)
+	reader := c.Live
+	if plan.Follows(w.facts) {
+		reader = c.recent
+	}
+	texts, err := fetch.TemplateTexts(ctx, reader, es.Namespace, templatePath, es.Spec.Target.Template)
 	if err != nil {
 		return false, err
 	}

@@ -60,3 +60,17 @@ func remotes(o client.Object) []string {
 
 // follows says that a change in a store concerns every PushSecret: what it pushed is to stay there.
 func follows(client.Object) bool { return true }
+
+// lost says whether a store lacks something that a PushSecret has pushed to it. What was pushed elsewhere than usual is not seen.
+func lost(o client.Object, change stores.Change) bool {
+	ps, ok := o.(*esv1alpha1.PushSecret)
+	if !ok {
+		return false
+	}
+	for id, entry := range ps.Status.SyncedPushSecrets[change.Store.Kind+"/"+change.Store.Name] {
+		if !strings.Contains(id, "@") && change.Lacks(entry.Match.RemoteRef.RemoteKey) {
+			return true
+		}
+	}
+	return false
+}

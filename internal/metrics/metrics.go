@@ -26,7 +26,9 @@ const (
 // conditionReady is the one condition of each kind that has metrics.
 const conditionReady = "Ready"
 
-func statuses() []metav1.ConditionStatus { return []metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse} }
+func statuses() []metav1.ConditionStatus {
+	return []metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse}
+}
 
 // conditionDeleted stands in for the conditions of an ExternalSecret that is gone. No object ever carries it.
 const conditionDeleted = "Deleted"

@@ -125,3 +125,30 @@ var _ = Describe("A running operator keeps what it pushed to stores of Kubernete
 		Eventually(first.secret(ctx, "db")).Should(holds("2"))
 	})
 })
+
+var _ = Describe("An operator that starts where PushSecrets have done their work", func() {
+	It("pushes again what is missing meanwhile, and reads nothing of what is not", func(ctx SpecContext) {
+		here, there := newPlace(ctx), newPlace(ctx)
+		here.account(ctx, "writer", there.name)
+		here.create(ctx, gen.KubernetesStore("store", there.name, "writer"), gen.Secret("source", map[string]string{"password": "s3cret"}))
+		var objects []client.Object
+		for i := range 5 {
+			objects = append(objects, gen.NewPushSecret(numbered("push", i)).From("source").To("store").
+				Data("password", numbered("db", i), "password").Every(0).PushSecret)
+		}
+		here.create(ctx, objects...)
+		settings := defaults(newPlace(ctx).name)
+		settings.Namespace = here.name
+		first := begin(cluster.Config, settings)
+		for _, o := range objects {
+			Eventually(ready(ctx, o)).Should(beTrue())
+		}
+		first.stop()
+		Expect(admin.Delete(ctx, named(there, gen.Secret(numbered("db", 3), nil)))).To(Succeed())
+		second := begin(cluster.Config, settings)
+		Eventually(there.secret(ctx, numbered("db", 3))).Should(Equal(map[string]string{"password": "s3cret"}))
+		Consistently(func() float64 { return second.calls("GetSecret") }).WithTimeout(time.Second).Should(BeNumerically("<=", 5))
+		Expect(second.calls("CreateSecret")).To(BeEquivalentTo(1))
+		Expect(second.calls("UpdateSecret")).To(BeZero())
+	})
+})

@@ -95,21 +95,7 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 		"Make the ExternalSecrets of ClusterExternalSecrets; never done with --namespace.")
 	fs.BoolVar(&o.ClusterPushSecrets, "enable-cluster-push-secret-reconciler", true,
 		"Make the PushSecrets of ClusterPushSecrets; never done with --namespace.")
-	fs.BoolVar(&o.LeaderElection.Enabled, "enable-leader-election", false, "Let one of several replicas work at a time.")
-	fs.StringVar(&o.LeaderElection.ID, "leader-election-id", "external-secrets-controller", "The name of the lease.")
-	fs.DurationVar(
-		&o.LeaderElection.LeaseDuration,
-		"leader-election-lease-duration",
-		15*time.Second,
-		"How long a replica that is silent stays leader.",
-	)
-	fs.DurationVar(
-		&o.LeaderElection.RenewDeadline,
-		"leader-election-renew-deadline",
-		10*time.Second,
-		"How long the leader tries to renew its lease before it gives up.",
-	)
-	fs.DurationVar(&o.LeaderElection.RetryPeriod, "leader-election-retry-period", 2*time.Second, "The time between two tries.")
+	o.LeaderElection.bind(fs)
 	fs.StringVar(&o.LeftDelimiter, "template-left-delimiter", "{{", "What opens an action in a template.")
 	fs.StringVar(&o.RightDelimiter, "template-right-delimiter", "}}", "What closes an action in a template.")
 	fs.StringVar(
@@ -121,6 +107,24 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 	)
 	o.bindServing(fs)
 	o.bindWithoutEffect(fs)
+}
+
+func (e *LeaderElection) bind(fs *flag.FlagSet) {
+	fs.BoolVar(&e.Enabled, "enable-leader-election", false, "Let one of several replicas work at a time.")
+	fs.StringVar(&e.ID, "leader-election-id", "external-secrets-controller", "The name of the lease.")
+	fs.DurationVar(
+		&e.LeaseDuration,
+		"leader-election-lease-duration",
+		15*time.Second,
+		"How long a replica that is silent stays leader.",
+	)
+	fs.DurationVar(
+		&e.RenewDeadline,
+		"leader-election-renew-deadline",
+		10*time.Second,
+		"How long the leader tries to renew its lease before it gives up.",
+	)
+	fs.DurationVar(&e.RetryPeriod, "leader-election-retry-period", 2*time.Second, "The time between two tries.")
 }
 
 // engine returns the template engine that the options describe.

@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/queue"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 	"github.com/sluice-operator/sluice/providers"
 )
@@ -49,6 +50,8 @@ type Followers[L client.ObjectList] struct {
 	Searches func(client.Object, Change) bool
 	// Mirrored says that the objects read what a watch of the store has told, and not the store.
 	Mirrored bool
+	// Lost reports whether something of the object is missing in a store whose watch has begun; nil for never.
+	Lost func(client.Object, Change) bool
 	// Clock is the time.
 	Clock clock.Clock
 
@@ -58,8 +61,8 @@ type Followers[L client.ObjectList] struct {
 }
 
 // Start implements source.Func: it gives the followers the queue that the woken are put into.
-func (f *Followers[L]) Start(_ context.Context, queue workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
-	f.queue = queue
+func (f *Followers[L]) Start(_ context.Context, woken workqueue.TypedRateLimitingInterface[reconcile.Request]) error {
+	f.queue = woken
 	return nil
 }
 
@@ -94,7 +97,7 @@ func (f *Followers[L]) Changed(ctx context.Context, change Change) {
 	store := storeKey(change.Store)
 	if change.Key == "" {
 		found, err := f.find(ctx, wakeup.Index, store, change.Consumer)
-		found = slices.DeleteFunc(found, func(o client.Object) bool { return !f.concerned(o) })
+		found = slices.DeleteFunc(found, func(o client.Object) bool { return !f.concerned(o, change) })
 		f.wake(ctx, found, err)
 		return
 	}
@@ -105,9 +108,9 @@ func (f *Followers[L]) Changed(ctx context.Context, change Change) {
 }
 
 // concerned reports whether an object is to look at a store whose watch has begun: nobody knows what has changed there since
-// an earlier process looked. Where a look reads the store itself, what an earlier process has read has its interval.
-func (f *Followers[L]) concerned(o client.Object) bool {
-	return f.Follows(o) && (f.Mirrored || f.marks.knows(client.ObjectKeyFromObject(o)))
+// an earlier process looked. Where a look reads the store itself, it takes a reason.
+func (f *Followers[L]) concerned(o client.Object, change Change) bool {
+	return f.Follows(o) && (f.Mirrored || f.marks.knows(client.ObjectKeyFromObject(o)) || f.Lost != nil && f.Lost(o, change))
 }
 
 func storeKey(store providers.Store) string {
@@ -141,7 +144,7 @@ func (f *Followers[L]) wake(ctx context.Context, found []client.Object, err erro
 	for _, o := range found {
 		name := client.ObjectKeyFromObject(o)
 		// Also when a wake-up is under way: the queue may have served it already, with an earlier one.
-		f.queue.AddAfter(reconcile.Request{NamespacedName: name}, f.marks.note(name, f.Clock.Now()))
+		queue.AddAfter(f.queue, queue.Source, f.marks.note(name, f.Clock.Now()), reconcile.Request{NamespacedName: name})
 	}
 }
 

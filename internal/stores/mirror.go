@@ -65,6 +65,14 @@ func (m *mirror) get(key string, now time.Time) (providers.Secret, bool) {
 	return entry.Secret, exists && !entry.Bare && m.current(now)
 }
 
+// lacks reports whether there is certainly no secret under key.
+func (m *mirror) lacks(key string) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	_, exists := m.secrets[key]
+	return m.secrets != nil && !exists
+}
+
 // find returns the secrets that match, with their values, and whether it is certain that these are all.
 func (m *mirror) find(match func(providers.Entry) bool, now time.Time) ([]providers.Entry, bool) {
 	m.mu.RLock()

@@ -20,6 +20,8 @@ type Change struct {
 	// Place is what a Session's Locate says of the key; empty when there is no key.
 	Place string
 
+	// lacks says what a store does not hold whose watch has begun.
+	lacks func(key string) bool
 	// states are the secret before and after, as far as there was one.
 	states  []providers.Entry
 	selects func(providers.Query) (func(providers.Entry) bool, error)
@@ -37,6 +39,9 @@ func (c Change) Found(find esv1.ExternalSecretFind) bool {
 	matches, err := c.selects(query)
 	return err != nil || slices.ContainsFunc(c.states, matches)
 }
+
+// Lacks reports whether the store certainly holds nothing under key, when its watch begins.
+func (c Change) Lacks(key string) bool { return c.lacks != nil && c.lacks(key) }
 
 // teller is the sink of one watch: it keeps the mirror, and tells the readers what has changed.
 type teller struct {
@@ -89,7 +94,7 @@ func (t *teller) Remove(key string) {
 func (t *teller) Reached(position string) {
 	t.watch.mirror.reach(position, t.pool.config.Clock.Now())
 	if t.watch.begin() {
-		t.tell(Change{})
+		t.tell(Change{lacks: t.watch.mirror.lacks})
 	}
 }
 

@@ -9,13 +9,14 @@ import (
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/handler"
 	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/queue"
 )
 
 const (
@@ -81,16 +82,29 @@ func Status(ctx context.Context, c client.Client, before, object client.Object) 
 // there. After it the object goes, so that its namespace can.
 const CleanupPatience = 2 * time.Minute
 
+// firstRefused is the first wait after a system has refused: a right is not granted within milliseconds.
+const firstRefused = 4 * time.Second
+
+// By what part of it, at most, a wait is lengthened at random where it must not be shorter: one that a system asked for, and an
+// interval.
+const (
+	throttledJitter = 0.5
+	intervalJitter  = 0.05
+)
+
 // safetyNet is the longest wait after a failure that takes a change, because not everything that can mend one is watched. The
 // queue's own waits grow to the same length.
 const safetyNet = 5 * time.Minute
 
 // Later asks for another look after a time, zero for none. When that has come, what is new or has changed goes first.
-func Later(after time.Duration) ctrl.Result {
+func Later(after time.Duration) ctrl.Result { return again(after, queue.Periodic) }
+
+// again asks for another look after a time, as work of the given class.
+func again(after time.Duration, class int) ctrl.Result {
 	if after <= 0 {
 		return ctrl.Result{}
 	}
-	return ctrl.Result{RequeueAfter: after, Priority: new(handler.LowPriority)}
+	return ctrl.Result{RequeueAfter: after, Priority: &class}
 }
 
 // Failing returns for how long an object has not been Ready.
@@ -103,35 +117,43 @@ func Failing(conditions []metav1.Condition, now time.Time) time.Duration {
 }
 
 // Retry says when to try again after err, for an object that is looked at each interval, zero for never, and that has failed
-// for some time. Where waiting may help, that is at once and then ever more slowly, but not more slowly than each interval.
-// Where it takes a change it is after the interval or safetyNet, whichever is shorter. read says that what a store holds has a
-// part in the error: that may be mended in the store, which nobody would notice, so that it is tried sooner at first.
+// for some time. Where it takes a change it is after the interval or safetyNet, whichever is shorter. read says that what a store
+// holds has a part in the error: that may be mended in the store, which nobody would notice, so that it is tried sooner at first.
+// Where waiting may help it is ever more slowly, but not more slowly than each interval: from at once, by returning the error to
+// the queue, or from firstRefused on when a system has refused. A time that the system asked for is kept. What may have failed
+// together is scattered.
 func Retry(ctx context.Context, err error, read bool, interval, failing time.Duration) (ctrl.Result, error) {
 	log := logf.FromContext(ctx)
 	kind := fault.KindOf(err)
+	longest := safetyNet
+	if interval > 0 {
+		longest = min(interval, safetyNet)
+	}
 	if kind.Lasting() {
-		wait := safetyNet
-		if interval > 0 {
-			wait = min(interval, safetyNet)
-		}
+		after := longest
 		if mendedInStore(err, read) {
-			wait = min(wait, max(failing, time.Second))
+			after = min(after, max(failing, time.Second))
 		}
 		log.Info("waiting for a change", "kind", kind.String(), "reason", fault.Message(err))
-		return Later(wait), nil
+		return Later(after), nil
 	}
-	switch kind {
-	case fault.Throttled:
-		if after := fault.RetryAfter(err); after > 0 {
-			return Later(after), nil
-		}
-	case fault.Unknown:
+	if kind == fault.Unknown {
 		log.Info("unexpected error", "causes", fault.Chain(err))
-	default:
+	} else {
 		log.V(1).Info("failed", "kind", kind.String(), "causes", fault.Chain(err))
 	}
-	if interval > 0 && interval < safetyNet && failing >= interval {
-		return Later(interval), nil
+	refused := kind == fault.Throttled || kind == fault.Denied
+	after := fault.RetryAfter(err)
+	switch {
+	case kind == fault.Throttled && after > 0:
+		after = wait.Jitter(after, throttledJitter)
+	case longest < safetyNet && failing >= longest:
+		after = wait.Jitter(longest, intervalJitter)
+	case refused:
+		after = queue.Scatter(min(max(failing, firstRefused), longest))
+	default:
+		return ctrl.Result{}, err
 	}
-	return ctrl.Result{}, err
+	log.Info("trying again later", "kind", kind.String(), "reason", fault.Message(err), "after", after)
+	return again(after, queue.Retry), nil
 }

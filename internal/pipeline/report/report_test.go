@@ -3,12 +3,12 @@ package report_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
-	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -21,6 +21,7 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
+	"github.com/sluice-operator/sluice/internal/queue"
 )
 
 var (
@@ -171,42 +172,66 @@ func TestReadyBoundsItsMessage(t *testing.T) {
 }
 
 func TestRetry(t *testing.T) {
-	const wait = time.Minute
+	const interval = time.Minute
 	cases := []struct {
-		reason  string
-		err     error
-		read    bool
-		after   time.Duration
-		backoff bool
+		reason string
+		err    error
+		read   bool
+		// from and to limit the wait, class is that of the next try; zero for an error that the queue backs off from.
+		from, to time.Duration
+		class    int
 	}{
-		{"no error", nil, false, 0, false},
-		{"a wrong spec waits for a change", fault.New(fault.Invalid, "x"), false, wait, false},
-		{"a conflict waits for a change, whatever was read", fault.New(fault.Conflict, "x"), true, wait, false},
-		{"a missing ability too", fault.New(fault.Unsupported, "x"), true, wait, false},
-		{"what was read may be mended soon", fault.New(fault.Invalid, "x"), true, time.Second, false},
-		{"a conflict waits for a change", fault.New(fault.Conflict, "x"), false, wait, false},
-		{"a missing ability waits for a change", fault.New(fault.Unsupported, "x"), false, wait, false},
-		{"a kind is found through a context", fault.In(fault.New(fault.Invalid, "x"), "spec"), false, wait, false},
-		{"throttling is obeyed", &fault.Error{Kind: fault.Throttled, RetryAfter: 7 * time.Second}, false, 7 * time.Second, false},
-		{"throttling without a time backs off", fault.New(fault.Throttled, "x"), false, 0, true},
-		{"something absent may appear", fault.New(fault.NotFound, "x"), false, 0, true},
-		{"a refusal may end", fault.New(fault.Denied, "x"), false, 0, true},
-		{"an outage may end", fault.New(fault.Unavailable, "x"), false, 0, true},
-		{"nobody knows", errors.New("x"), false, 0, true},
+		{"a wrong spec waits for a change", fault.New(fault.Invalid, "x"), false, interval, interval, queue.Periodic},
+		{"a conflict waits for a change", fault.New(fault.Conflict, "x"), false, interval, interval, queue.Periodic},
+		{"whatever was read", fault.New(fault.Conflict, "x"), true, interval, interval, queue.Periodic},
+		{"a missing ability too", fault.New(fault.Unsupported, "x"), true, interval, interval, queue.Periodic},
+		{"what was read may be mended soon", fault.New(fault.Invalid, "x"), true, time.Second, time.Second, queue.Periodic},
+		{"a kind is found through a context", fault.In(fault.New(fault.Invalid, "x"), "spec"), false, interval, interval, queue.Periodic},
+		{
+			"throttling is obeyed, and never too soon", &fault.Error{Kind: fault.Throttled, RetryAfter: 8 * time.Second}, false,
+			8 * time.Second, 12 * time.Second, queue.Retry,
+		},
+		{
+			"also when it is longer than the interval", &fault.Error{Kind: fault.Throttled, RetryAfter: 10 * interval}, false,
+			10 * interval, 15 * interval, queue.Retry,
+		},
+		{"throttling without a time is no reason to hurry", fault.New(fault.Throttled, "x"), false, 2 * time.Second, 4 * time.Second, queue.Retry},
+		{"a refusal does not end within milliseconds", fault.New(fault.Denied, "x"), false, 2 * time.Second, 4 * time.Second, queue.Retry},
+		{"something absent may appear", fault.New(fault.NotFound, "x"), false, 0, 0, 0},
+		{"an outage may end", fault.New(fault.Unavailable, "x"), false, 0, 0, 0},
+		{"nobody knows", errors.New("x"), false, 0, 0, 0},
 	}
 	for _, tc := range cases {
 		t.Run(tc.reason, func(t *testing.T) {
-			result, err := report.Retry(t.Context(), tc.err, tc.read, wait, 0)
-			if diff := cmp.Diff(report.Later(tc.after), result); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			result, err := report.Retry(t.Context(), tc.err, tc.read, interval, 0)
+			if tc.from == 0 {
+				if !result.IsZero() || !errors.Is(err, tc.err) {
+					t.Errorf("%+v, %v; want the error itself, so that the queue backs off", result, err)
+				}
+				return
 			}
-			if tc.backoff && !errors.Is(err, tc.err) {
-				t.Errorf("err = %v, want the error itself, so that the queue backs off", err)
+			if err != nil || result.RequeueAfter < tc.from || result.RequeueAfter > tc.to {
+				t.Errorf("%+v, %v; want to come again after %v to %v", result, err, tc.from, tc.to)
 			}
-			if !tc.backoff && err != nil {
-				t.Errorf("err = %v, want none", err)
+			if result.Priority == nil || *result.Priority != tc.class {
+				t.Errorf("%+v, want it in class %d", result, tc.class)
 			}
 		})
+	}
+}
+
+func TestRetryScatters(t *testing.T) {
+	for _, err := range []error{
+		fault.New(fault.Denied, "x"), fault.New(fault.Throttled, "x"), &fault.Error{Kind: fault.Throttled, RetryAfter: time.Second},
+	} {
+		first, _ := report.Retry(t.Context(), err, false, 0, time.Minute)
+		different := slices.ContainsFunc(make([]struct{}, 20), func(struct{}) bool {
+			next, _ := report.Retry(t.Context(), err, false, 0, time.Minute)
+			return next.RequeueAfter != first.RequeueAfter
+		})
+		if !different {
+			t.Errorf("%v: all come back together, after %v", fault.KindOf(err), first.RequeueAfter)
+		}
 	}
 }
 
@@ -221,26 +246,30 @@ func TestRetryLooksAgain(t *testing.T) {
 
 func TestRetryKeepsTheInterval(t *testing.T) {
 	cases := []struct {
-		reason        string
-		kind          fault.Kind
-		wait, failing time.Duration
-		after         time.Duration
+		reason            string
+		kind              fault.Kind
+		interval, failing time.Duration
+		from, to          time.Duration
 	}{
-		{"what has failed for an interval is tried each interval", fault.NotFound, 10 * time.Second, 11 * time.Second, 10 * time.Second},
-		{"also what is refused", fault.Denied, 10 * time.Second, time.Hour, 10 * time.Second},
-		{"and what was read and is not as it should be", fault.Invalid, 10 * time.Second, time.Hour, 10 * time.Second},
-		{"which is looked at after as long as it has failed", fault.Invalid, time.Hour, 9 * time.Second, 9 * time.Second},
-		{"but not more seldom than what nobody reads", fault.Invalid, time.Hour, 2 * time.Hour, 5 * time.Minute},
-		{"and what does not answer", fault.Unavailable, 10 * time.Second, 10 * time.Second, 10 * time.Second},
-		{"before that it is tried sooner", fault.NotFound, 10 * time.Second, 9 * time.Second, 0},
-		{"a long interval does not make it later than the queue does", fault.NotFound, time.Hour, 2 * time.Hour, 0},
-		{"without an interval the queue decides", fault.NotFound, 0, time.Hour, 0},
+		{"what has failed for an interval is tried each interval", fault.NotFound, 10 * time.Second, 11 * time.Second, 10 * time.Second, 11 * time.Second},
+		{"also what is refused", fault.Denied, 10 * time.Second, time.Hour, 10 * time.Second, 11 * time.Second},
+		{"and what does not answer", fault.Unavailable, 10 * time.Second, 10 * time.Second, 10 * time.Second, 11 * time.Second},
+		{"and what was read and is not as it should be", fault.Invalid, 10 * time.Second, time.Hour, 10 * time.Second, 10 * time.Second},
+		{"which is looked at after as long as it has failed", fault.Invalid, time.Hour, 9 * time.Second, 9 * time.Second, 9 * time.Second},
+		{"but not more seldom than what nobody reads", fault.Invalid, time.Hour, 2 * time.Hour, 5 * time.Minute, 5 * time.Minute},
+		{"what is refused is tried after as long as it has failed", fault.Denied, time.Hour, time.Minute, 30 * time.Second, time.Minute},
+		{"though not more seldom than the queue does", fault.Denied, time.Hour, 2 * time.Hour, 150 * time.Second, 5 * time.Minute},
+		{"also without an interval", fault.Denied, 0, 2 * time.Hour, 150 * time.Second, 5 * time.Minute},
+		{"nor than its interval", fault.Denied, time.Second, 0, 500 * time.Millisecond, time.Second},
+		{"before that it is tried sooner", fault.NotFound, 10 * time.Second, 9 * time.Second, 0, 0},
+		{"a long interval does not make it later than the queue does", fault.NotFound, time.Hour, 2 * time.Hour, 0, 0},
+		{"without an interval the queue decides", fault.NotFound, 0, time.Hour, 0, 0},
 	}
 	for _, tc := range cases {
 		t.Run(tc.reason, func(t *testing.T) {
-			result, err := report.Retry(t.Context(), fault.New(tc.kind, "x"), true, tc.wait, tc.failing)
-			if result.RequeueAfter != tc.after || (err == nil) != (tc.after > 0) {
-				t.Errorf("result = %+v, err = %v; want to come again after %v, or an error for the queue", result, err, tc.after)
+			result, err := report.Retry(t.Context(), fault.New(tc.kind, "x"), true, tc.interval, tc.failing)
+			if result.RequeueAfter < tc.from || result.RequeueAfter > tc.to || (err == nil) != (tc.to > 0) {
+				t.Errorf("%+v, %v; want to come again after %v to %v, or an error for the queue", result, err, tc.from, tc.to)
 			}
 		})
 	}
