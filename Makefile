@@ -88,6 +88,10 @@ BENCH = go run ./test/bench -n $(N) $(if $(PROFILE),-profile $(PROFILE)) $(BENCH
 bench: assets bin/sluice ## Measure the operator with N (5000) ExternalSecrets, against a bare client. The figures also go to bin/bench.json.
 	$(BENCH) -json bin/bench.json $(if $(ONLY),-only $(ONLY))
 
+.PHONY: bench-leak
+bench-leak: assets bin/sluice ## Look for leaks for CHURN (1h): sources change, objects come and go, and the heap is looked at.
+	$(BENCH) -churn $(or $(CHURN),1h)
+
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each, guided by coverage.
 	@hack/fuzz $(FUZZTIME)

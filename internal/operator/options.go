@@ -64,10 +64,6 @@ const (
 
 // Bind adds a flag for every option to fs, with its default.
 func (o *Options) Bind(fs *flag.FlagSet) {
-	fs.StringVar(&o.MetricsAddr, "metrics-addr", ":8080", "The address on which metrics are served; 0 turns them off.")
-	fs.StringVar(&o.LiveAddr, "live-addr", ":8082", "The address on which /healthz and /readyz are served; 0 turns them off.")
-	fs.StringVar(&o.ProfilesAddr, "pprof-addr", "0",
-		"The address on which profiles of the process are served under /debug/pprof/, to everybody who can reach it; 0 turns them off.")
 	fs.StringVar(
 		&o.Class,
 		"controller-class",
@@ -109,7 +105,7 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 		"Comma-separated prefixes of labels and annotations that are not copied to what is made from an object, "+
 			"beside those of Argo CD, Flux, Helm and kubectl.",
 	)
-	o.MetricsTLS.bind(fs)
+	o.bindServing(fs)
 	o.bindWithoutEffect(fs)
 }
 

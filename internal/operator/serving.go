@@ -19,6 +19,14 @@ type MetricsTLS struct {
 	HTTP2 bool
 }
 
+func (o *Options) bindServing(fs *flag.FlagSet) {
+	fs.StringVar(&o.MetricsAddr, "metrics-addr", ":8080", "The address on which metrics are served; 0 turns them off.")
+	fs.StringVar(&o.LiveAddr, "live-addr", ":8082", "The address on which /healthz and /readyz are served; 0 turns them off.")
+	fs.StringVar(&o.ProfilesAddr, "pprof-addr", "0",
+		"The address on which profiles of the process are served under /debug/pprof/, to everybody who can reach it; 0 turns them off.")
+	o.MetricsTLS.bind(fs)
+}
+
 func (m *MetricsTLS) bind(fs *flag.FlagSet) {
 	fs.BoolVar(&m.Enabled, "metrics-secure", false, "Serve metrics over TLS.")
 	fs.StringVar(&m.Dir, "metrics-cert-dir", "",

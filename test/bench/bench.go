@@ -30,11 +30,14 @@ type bench struct {
 	began     time.Time
 	// step is the name of the step that runs.
 	step string
+	// lookAway ends the observer.
+	lookAway context.CancelFunc
 
-	// operator runs when it is not nil. fleet says that the ExternalSecrets exist.
-	operator *operator
-	samples  samples
-	fleet    bool
+	// operator runs when it is not nil. fleet says that the ExternalSecrets exist, often that a part of them is refreshed often.
+	operator     *operator
+	fleet, often bool
+
+	sampleSynced, samplePushed sample
 	// floorSynced is what a bare client takes to write for one ExternalSecret, floorPushed for one PushSecret.
 	floorSynced, floorPushed rate
 }
@@ -43,7 +46,7 @@ type bench struct {
 func start(ctx context.Context, o options) (*bench, error) {
 	b := &bench{options: o, began: time.Now(), diary: &diary{sent: counts{}}, observer: newObserver()}
 	b.results = results{Machine: thisMachine(), Options: o, Began: b.began.UTC()}
-	b.say("starting etcd, kube-apiserver and kube-controller-manager")
+	b.sayf("starting etcd, kube-apiserver and kube-controller-manager")
 	var err error
 	if b.world, err = story.Start(ctx, "", nil); err != nil {
 		return nil, err
@@ -66,14 +69,18 @@ func (b *bench) connect(ctx context.Context) error {
 	if b.clientset, err = kubernetes.NewForConfig(config); err != nil {
 		return fmt.Errorf("make a client: %w", err)
 	}
+	ctx, b.lookAway = context.WithCancel(ctx)
 	return b.observer.watch(ctx, b.client)
 }
 
 // stop ends everything.
-func (b *bench) stop() error { return errors.Join(b.stopOperator(), b.world.Stop()) }
+func (b *bench) stop() error {
+	b.lookAway()
+	return errors.Join(b.stopOperator(), b.world.Stop())
+}
 
-// say prints a line about what happens.
-func (b *bench) say(format string, args ...any) {
+// sayf prints a line about what happens.
+func (b *bench) sayf(format string, args ...any) {
 	fmt.Printf("[%5.0f s] %s\n", time.Since(b.began).Seconds(), fmt.Sprintf(format, args...))
 }
 
@@ -84,7 +91,7 @@ func (b *bench) found(name string, value float64, unit string, limit ...float64)
 		f.Limit = &limit[0]
 	}
 	b.results.Figures = append(b.results.Figures, f)
-	b.say("  %s: %s %s", name, number(value), unit)
+	b.sayf("  %s: %s %s", name, number(value), unit)
 }
 
 // sent notes the requests of a step; each is the number of objects or refreshes that they were for.

@@ -26,11 +26,16 @@ func coldSync(ctx context.Context, b *bench) error {
 	if err != nil {
 		return err
 	}
+	// Events may still be under way when the last object is Ready.
+	if _, err := b.operator.whenQuiet(ctx, 1); err != nil {
+		return err
+	}
 	u, err := w.close(ctx)
 	if err != nil {
 		return err
 	}
-	if err := profiling(); err != nil {
+	_, peak, err := memory(b.operator.PID())
+	if err != nil {
 		return err
 	}
 	took := at.Sub(b.operator.began)
@@ -41,13 +46,9 @@ func coldSync(ctx context.Context, b *bench) error {
 	if err := b.foundCalls(ctx); err != nil {
 		return err
 	}
-	b.sent(u.requests, float64(b.N))
-	if _, err := b.operator.whenQuiet(ctx, 1); err != nil {
-		return err
-	}
-	_, peak, err := memory(b.operator.PID())
 	b.found("resident memory at its peak", peak, "MB")
-	return err
+	b.sent(u.requests, float64(b.N))
+	return profiling()
 }
 
 // foundCalls notes what the operator has asked of stores since its start.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -92,10 +93,14 @@ func (r *results) tables() string {
 		rows = append(rows, []string{f.Step, f.Name, number(f.Value), f.Unit, target(f)})
 	}
 	text.WriteString(table(rows))
+	if slices.ContainsFunc(r.Figures, func(f figure) bool { return f.Name == strangers && f.Value > 10 }) {
+		text.WriteString("\nThe machine was not for the bench alone. Times mean little then; computing times and ratios in one run mean more.\n")
+	}
 	if len(r.Traffic) == 0 {
 		return text.String()
 	}
-	text.WriteString("\nRequests to the API server as it counts them, without those of the bench itself. Those of kube-controller-manager are among them.\n\n")
+	text.WriteString("\nRequests to the API server as it counts them, without those of the bench itself. " +
+		"Those of kube-controller-manager are among them.\n\n")
 	rows = [][]string{{"step", "verb", "resource", "count", "each"}}
 	for _, t := range shortened(r.Traffic) {
 		rows = append(rows, []string{t.Step, t.Verb, t.Resource, number(float64(t.Count)), number(t.Each)})

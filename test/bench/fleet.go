@@ -7,101 +7,16 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
-	metametav1 "github.com/sluice-operator/sluice/apis/meta/v1"
 	"github.com/sluice-operator/sluice/test/gen"
 )
 
-const (
-	// sources is the namespace that the store reads, and the name of the store.
-	sources = "sources"
-	// targetKey is the key of a target in which the password of its source stands.
-	targetKey = "url"
-	// group begins the names of the namespaces with the ExternalSecrets.
-	group = "bench"
-)
+// group begins the names of the namespaces with the ExternalSecrets.
+const group = "bench"
 
 // homes are the namespaces with the ExternalSecrets.
 func homes() []string { return namespaces(group) }
-
-// namespaces are those of a group of objects.
-func namespaces(group string) []string {
-	names := make([]string, 10)
-	for i := range names {
-		names[i] = fmt.Sprintf("%s-%d", group, i)
-	}
-	return names
-}
-
-// place is the name of object number i of a group.
-func place(group string, i int) types.NamespacedName {
-	all := namespaces(group)
-	return types.NamespacedName{Namespace: all[i%len(all)], Name: fmt.Sprintf("app-%06d", i)}
-}
-
-// source returns the Secret that object number i reads. Its values are as long as those of most people.
-func source(i int, password string) *corev1.Secret {
-	s := gen.Secret(place(group, i).Name, map[string]string{
-		"username": fmt.Sprintf("user-%06d", i), "password": password, "host": fmt.Sprintf("db-%06d.databases.svc.cluster.local", i),
-	})
-	s.Namespace = sources
-	return s
-}
-
-// reader returns an ExternalSecret that reads a source: three entries and a template of two keys.
-func reader(name types.NamespacedName, source string) *esv1.ExternalSecret {
-	es := gen.NewExternalSecret(name.Name).ClusterStore(sources).Every(time.Hour).
-		Data("username", source, "username").Data("password", source, "password").Data("host", source, "host").
-		Template(targetKey, "postgres://{{ .username }}:{{ .password }}@{{ .host }}:5432/app").
-		Template("username", "{{ .username }}")
-	es.Namespace = name.Namespace
-	return es.ExternalSecret
-}
-
-// store returns a ClusterSecretStore of a namespace, and what it needs: the namespace, an identity in it, and its rights there.
-func store(namespace string, verbs ...string) []client.Object {
-	at := metav1.ObjectMeta{Namespace: namespace, Name: "store"}
-	provider := gen.KubernetesStore("", namespace, at.Name).Spec.Provider
-	provider.Kubernetes.Auth.ServiceAccount = &metametav1.ServiceAccountSelector{Name: at.Name, Namespace: &namespace}
-	return []client.Object{
-		&corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}},
-		&corev1.ServiceAccount{ObjectMeta: at},
-		&rbacv1.Role{ObjectMeta: at, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: verbs}}},
-		&rbacv1.RoleBinding{
-			ObjectMeta: at, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: at.Name},
-			Subjects: []rbacv1.Subject{{Kind: rbacv1.ServiceAccountKind, Namespace: at.Namespace, Name: at.Name}},
-		},
-		&esv1.ClusterSecretStore{
-			ObjectMeta: metav1.ObjectMeta{Name: namespace}, Spec: esv1.SecretStoreSpec{Provider: provider},
-		},
-	}
-}
-
-// create creates objects one after another. What exists already stays as it is.
-func (b *bench) create(ctx context.Context, objects ...client.Object) error {
-	for _, o := range objects {
-		if err := b.client.Create(ctx, o); err != nil && !apierrors.IsAlreadyExists(err) {
-			return fmt.Errorf("create %s: %w", o.GetName(), err)
-		}
-	}
-	return nil
-}
-
-// createNamespaces creates the namespaces of a group.
-func (b *bench) createNamespaces(ctx context.Context, group string) error {
-	for _, name := range namespaces(group) {
-		if err := b.create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // setters is how many objects the bench prepares at a time, where nothing is measured.
 const setters = 16
@@ -111,19 +26,20 @@ func (b *bench) needFleet(ctx context.Context) error {
 	if b.fleet {
 		return nil
 	}
-	b.say("creating %d foreign Secrets, and %d ExternalSecrets with their sources", b.Foreign, b.N)
+	b.sayf("creating %d foreign Secrets, and %d ExternalSecrets with their sources", b.Foreign, b.N)
 	if err := b.createForeign(ctx); err != nil {
 		return err
 	}
-	if err := b.create(ctx, store(sources, "get", "list", "watch")...); err != nil {
+	if err := b.create(ctx, store(sources, readVerbs()...)...); err != nil {
 		return err
 	}
 	if err := b.createNamespaces(ctx, group); err != nil {
 		return err
 	}
 	err := each(ctx, b.N, setters, func(ctx context.Context, i int) error {
-		s := source(i, fmt.Sprintf("initial-%06d-0123456789abcdef", i))
-		return b.create(ctx, s, reader(place(group, i), s.Name))
+		name := place(group, i)
+		password := fmt.Sprintf("initial-%06d-0123456789abcdef", i)
+		return b.create(ctx, source(sources, name.Name, i, password), reader(name, name.Name))
 	})
 	b.fleet = err == nil
 	return err
@@ -147,7 +63,17 @@ func (b *bench) createForeign(ctx context.Context) error {
 	})
 }
 
-// synced says whether the last of a fleet is Ready with its Secret there. It is for observer.await.
+// createNamespaces creates the namespaces of a group.
+func (b *bench) createNamespaces(ctx context.Context, group string) error {
+	for _, name := range namespaces(group) {
+		if err := b.create(ctx, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// synced says whether the last of a fleet is Ready with its Secret there. It is for the observer.
 func (b *bench) synced() bool {
 	return len(b.observer.ready[group]) >= b.N && len(b.observer.targets[group]) >= b.N
 }
@@ -162,9 +88,35 @@ func (b *bench) needSynced(ctx context.Context) error {
 			return err
 		}
 	}
-	if _, err := b.observer.await(ctx, "the fleet", b.synced); err != nil {
+	_, err := b.observer.await(ctx, "the fleet", b.synced)
+	return err
+}
+
+// refreshInterval is how often the objects are refreshed that do not wait for an hour.
+const refreshInterval = 30 * time.Second
+
+// refreshing is how many of the fleet are refreshed often: the first ones.
+func (b *bench) refreshing() int { return min(3000, b.N*6/10) }
+
+// follower returns the number of an object that is refreshed hourly, and thus has to follow its source.
+func (b *bench) follower(i int) int { return b.refreshing() + i%(b.N-b.refreshing()) }
+
+// needRefreshing makes a part of the fleet be refreshed often, and waits until these refreshes have found their times.
+func (b *bench) needRefreshing(ctx context.Context) error {
+	if err := b.needSynced(ctx); err != nil {
 		return err
 	}
-	_, err := b.operator.whenQuiet(ctx, 1)
-	return err
+	if b.often {
+		return nil
+	}
+	b.sayf("giving %d of the objects an interval of %s", b.refreshing(), refreshInterval)
+	patch := fmt.Appendf(nil, `{"spec":{"refreshInterval":%q}}`, refreshInterval)
+	err := each(ctx, b.refreshing(), setters, func(ctx context.Context, i int) error {
+		return b.patch(ctx, reader(place(group, i), ""), patch)
+	})
+	if err != nil {
+		return err
+	}
+	b.often = true
+	return wait(ctx, refreshInterval+refreshInterval/2)
 }

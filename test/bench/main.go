@@ -38,8 +38,12 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	defer func() { err = errors.Join(err, b.stop()) }()
 	defer func() { err = errors.Join(err, b.results.finish(os.Stdout, o.JSON)) }()
-	for _, s := range o.chosen() {
-		b.say("%s: %s", s.name, s.about)
+	chosen := o.chosen()
+	if o.Churn > 0 {
+		chosen = []step{{"churn", "sources change, objects come and go", churn}}
+	}
+	for _, s := range chosen {
+		b.sayf("%s: %s", s.name, s.about)
 		b.step = s.name
 		if err := s.run(ctx, b); err != nil {
 			return fmt.Errorf("step %s: %w%s", s.name, err, b.lastWords())

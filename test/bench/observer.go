@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -31,7 +30,6 @@ type observer struct {
 	// ready are the ExternalSecrets that are Ready, pushed the PushSecrets.
 	ready, pushed sightings[bool]
 	waiting       []*waiter
-	lost          error
 }
 
 // sightings are objects by their group, which is their namespace without the number at its end.
@@ -108,8 +106,6 @@ func (o *observer) see(event watch.Event) {
 		o.ready.set(object, true, !gone && meta.IsStatusConditionTrue(object.Status.Conditions, esv1.ConditionReady))
 	case *esv1alpha1.PushSecret:
 		o.pushed.set(object, true, !gone && meta.IsStatusConditionTrue(object.Status.Conditions, esv1.ConditionReady))
-	case *metav1.Status:
-		o.lost = fmt.Errorf("the watch was lost: %s", object.Message)
 	}
 	o.waiting = slices.DeleteFunc(o.waiting, func(w *waiter) bool {
 		if !w.done() {
@@ -123,14 +119,21 @@ func (o *observer) see(event watch.Event) {
 // await returns the moment at which done became true. done is called after each event and must be quick; it may read the observer's
 // maps and nothing else of it.
 func (o *observer) await(ctx context.Context, what string, done func() bool) (time.Time, error) {
-	w := o.expect(done)
+	return o.expect(done).wait(ctx, what)
+}
+
+// longest is how long anything may take to be seen.
+const longest = 10 * time.Minute
+
+// wait returns the moment at which what is waited for was seen.
+func (w *waiter) wait(ctx context.Context, what string) (time.Time, error) {
 	select {
 	case at := <-w.seen:
 		return at, nil
+	case <-time.After(longest):
+		return time.Time{}, fmt.Errorf("%s: not seen within %s", what, longest)
 	case <-ctx.Done():
-		o.mu.Lock()
-		defer o.mu.Unlock()
-		return time.Time{}, fmt.Errorf("wait for %s: %w", what, errors.Join(ctx.Err(), o.lost))
+		return time.Time{}, fmt.Errorf("wait for %s: %w", what, ctx.Err())
 	}
 }
 

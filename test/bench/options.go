@@ -39,8 +39,15 @@ func steps() []step {
 	return []step{
 		{"idle", "the operator without anything to do", idle},
 		{"floor", "a bare client writes the same objects", floor},
-		{"cold", "all objects are there before the operator starts", coldSync},
+		{"writes", "the ways to write a Secret", writes},
+		{"push", "all PushSecrets are there before the operator starts", push},
+		{"cold", "all ExternalSecrets are there before the operator starts", coldSync},
+		{"memory", "nothing happens for a while", settledMemory},
 		{"restart", "the operator is started again, and nothing is due", restart},
+		{"steady", "objects are refreshed, and nothing has changed", steady},
+		{"propagation", "sources change while other objects are refreshed", propagation},
+		{"fairness", "new objects appear while others are refreshed", fairness},
+		{"failover", "one of two replicas ends", failover},
 	}
 }
 

@@ -105,7 +105,7 @@ func (b *bench) settle(ctx context.Context) {
 		pids = append(pids, b.operator.PID())
 	}
 	if _, err := whenIdle(ctx, time.Minute, pids...); err != nil {
-		b.say("  goes on though %v", err)
+		b.sayf("  goes on though %v", err)
 	}
 }
 

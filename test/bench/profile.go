@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -37,21 +35,4 @@ func (b *bench) saveProfile(ctx context.Context, file, address string) error {
 		return fmt.Errorf("make the folder of profiles: %w", err)
 	}
 	return os.WriteFile(filepath.Join(b.Profile, file), content, 0o600)
-}
-
-// fetch reads what an address answers.
-func fetch(ctx context.Context, address string) ([]byte, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-	if err != nil {
-		return nil, err
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s", address, response.Status)
-	}
-	return io.ReadAll(response.Body)
 }

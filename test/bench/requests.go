@@ -28,6 +28,11 @@ func (r request) writes() bool {
 		sub != "token" && resource != "leases" && !strings.HasSuffix(resource, "reviews")
 }
 
+// reads says whether such requests read objects that the operator may read. Leases and Services are the API server's own business.
+func (r request) reads() bool {
+	return (r.Verb == "GET" || r.Verb == "LIST") && r.Resource != "leases" && r.Resource != "services"
+}
+
 // counts are numbers of requests.
 type counts map[request]int
 

@@ -10,17 +10,17 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	esv1alpha1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1alpha1"
 )
 
-// samples are what the operator has written for one object, so that others can write the same.
-type samples struct {
+// sample is what the operator has written for one object, so that others can write the same.
+type sample struct {
 	// name is that of the object.
-	name types.NamespacedName
-	// target is its Secret.
-	target *corev1.Secret
+	name string
+	// written is the Secret that it made: a target, or a remote Secret.
+	written *corev1.Secret
 	// status is a merge patch that makes the status of the object.
 	status []byte
 }
@@ -28,91 +28,83 @@ type samples struct {
 // specimens is the group of the namespaces with objects that samples are taken from.
 const specimens = "specimen"
 
-// needSamples has the operator write for one object, and keeps what it wrote. The operator is stopped then.
+// needSamples has the operator write for one ExternalSecret and one PushSecret, and keeps what it wrote. The operator is stopped then.
 func (b *bench) needSamples(ctx context.Context) error {
-	if b.samples.target != nil {
-		return nil
+	if b.sampleSynced.written != nil {
+		return b.stopOperator()
 	}
 	if b.operator == nil {
 		if err := b.startOperator(ctx); err != nil {
 			return err
 		}
 	}
-	if err := b.create(ctx, store(sources, "get", "list", "watch")...); err != nil {
+	if err := b.create(ctx, append(store(sources, readVerbs()...), store(pushed, writeVerbs()...)...)...); err != nil {
 		return err
 	}
 	if err := b.createNamespaces(ctx, specimens); err != nil {
 		return err
 	}
 	name := place(specimens, 0)
-	s := source(0, "specimen-000000-0123456789abcdef")
-	s.Name = "specimen"
-	if err := b.create(ctx, s, reader(name, s.Name)); err != nil {
+	s := source(sources, name.Name, 0, "specimen-000000-0123456789abcdef")
+	if err := b.create(ctx, s, reader(name, s.Name), source(name.Namespace, name.Name, 0, "specimen"), pusher(name)); err != nil {
 		return err
 	}
-	if _, err := b.observer.await(ctx, "a specimen", func() bool { return b.observer.ready.of(name) }); err != nil {
+	_, err := b.observer.await(ctx, "specimens", func() bool { return b.observer.ready.of(name) && b.observer.pushed.of(name) })
+	if err != nil {
 		return err
 	}
-	if err := b.takeSample(ctx, name); err != nil {
+	if err := b.takeSamples(ctx, name); err != nil {
 		return err
 	}
-	if err := b.clear(ctx, specimens, &corev1.Secret{}, &esv1.ExternalSecret{}); err != nil {
+	all := append(namespaces(specimens), sources, pushed)
+	if err := b.clear(ctx, all, &corev1.Secret{}, &esv1.ExternalSecret{}, &esv1alpha1.PushSecret{}); err != nil {
 		return err
 	}
 	return b.stopOperator()
 }
 
-func (b *bench) takeSample(ctx context.Context, name types.NamespacedName) error {
-	var target corev1.Secret
-	if err := b.client.Get(ctx, name, &target); err != nil {
-		return fmt.Errorf("read a specimen: %w", err)
-	}
+func (b *bench) takeSamples(ctx context.Context, name types.NamespacedName) error {
 	var es esv1.ExternalSecret
-	if err := b.client.Get(ctx, name, &es); err != nil {
-		return fmt.Errorf("read a specimen: %w", err)
+	var ps esv1alpha1.PushSecret
+	var target, remote corev1.Secret
+	for _, err := range []error{
+		b.client.Get(ctx, name, &es),
+		b.client.Get(ctx, targetOf(name), &target),
+		b.client.Get(ctx, name, &ps),
+		b.client.Get(ctx, types.NamespacedName{Namespace: pushed, Name: name.Name}, &remote),
+	} {
+		if err != nil {
+			return fmt.Errorf("read a specimen: %w", err)
+		}
 	}
-	status, err := json.Marshal(map[string]any{"status": es.Status})
-	b.samples = samples{name: name, target: &target, status: status}
+	synced, err := json.Marshal(map[string]any{"status": es.Status})
+	if err != nil {
+		return err
+	}
+	pushed, err := json.Marshal(map[string]any{"status": ps.Status})
+	b.sampleSynced = sample{name: name.Name, written: &target, status: synced}
+	b.samplePushed = sample{name: name.Name, written: &remote, status: pushed}
 	return err
 }
 
-// secret returns the Secret that the operator would write for another object, whose UID is given.
-func (s samples) secret(name types.NamespacedName, uid types.UID) *corev1.Secret {
+// secret returns the Secret that the operator would write in a namespace for an object of another name, whose UID is given.
+func (s sample) secret(namespace, name string, uid types.UID) *corev1.Secret {
 	copied := &corev1.Secret{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: name.Namespace, Name: name.Name, Labels: maps.Clone(s.target.Labels), Annotations: maps.Clone(s.target.Annotations),
+			Namespace: namespace, Name: strings.ReplaceAll(s.written.Name, s.name, name),
+			Labels: maps.Clone(s.written.Labels), Annotations: maps.Clone(s.written.Annotations),
 		},
-		Type: s.target.Type, Data: maps.Clone(s.target.Data),
+		Type: s.written.Type, Data: maps.Clone(s.written.Data),
 	}
-	for _, owner := range s.target.OwnerReferences {
-		owner.Name, owner.UID = name.Name, uid
+	for _, owner := range s.written.OwnerReferences {
+		owner.Name, owner.UID = name, uid
 		copied.OwnerReferences = append(copied.OwnerReferences, owner)
 	}
 	return copied
 }
 
-// statusOf returns the merge patch that makes the status of another object.
-func (s samples) statusOf(name types.NamespacedName) []byte {
-	return []byte(strings.ReplaceAll(string(s.status), s.name.Name, name.Name))
-}
-
-// clear deletes all objects of the given kinds in the namespaces of a group, one kind after the other, and waits until nobody works on
-// that any more.
-func (b *bench) clear(ctx context.Context, group string, kinds ...client.Object) error {
-	for _, kind := range kinds {
-		all := namespaces(group)
-		err := each(ctx, len(all), len(all), func(ctx context.Context, i int) error {
-			object, ok := kind.DeepCopyObject().(client.Object)
-			if !ok {
-				return fmt.Errorf("%T is no object", kind)
-			}
-			return b.client.DeleteAllOf(ctx, object, client.InNamespace(all[i]))
-		})
-		if err != nil {
-			return fmt.Errorf("clear the namespaces of %s: %w", group, err)
-		}
-	}
-	b.settle(ctx)
-	return nil
+// statusOf returns the merge patch that makes the status of an object of another name.
+func (s sample) statusOf(name string) []byte {
+	return []byte(strings.ReplaceAll(string(s.status), s.name, name))
 }

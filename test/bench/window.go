@@ -29,7 +29,7 @@ type usage struct {
 	elapsed time.Duration
 	// operatorCPU is the computing time of the operator, serverCPU that of kube-apiserver and etcd, ownCPU that of the bench.
 	operatorCPU, serverCPU, ownCPU time.Duration
-	// strangers is the share of the machine that processes had that are no part of the bench.
+	// strangers is the share of the machine that processes had which are no part of the bench.
 	strangers float64
 	// requests are those to the API server, without the bench's own.
 	requests counts
@@ -37,6 +37,9 @@ type usage struct {
 
 // total is the computing time of all that have to do with the writes of a step.
 func (u usage) total() time.Duration { return u.operatorCPU + u.serverCPU + u.ownCPU }
+
+// strangers is the name of the figure that says how little the others mean.
+const strangers = "share of the machine that others had"
 
 // open opens a window. Nothing is asked of anybody until it is closed.
 func (b *bench) open(ctx context.Context) (*window, error) {
@@ -88,14 +91,6 @@ func (w *window) close(ctx context.Context) (usage, error) {
 	own := w.b.diary.read()
 	requests, err := askServer(ctx, w.b.clientset)
 	u.requests = requests.minus(w.requests).minus(own.minus(w.own))
-	w.b.disturbed(u.strangers)
+	w.b.found(strangers, 100*u.strangers, "%")
 	return u, err
-}
-
-// disturbed notes which share of the machine others had in a window: where it is much, times say little.
-func (b *bench) disturbed(share float64) {
-	b.found("share of the machine that others had", 100*share, "%")
-	if share > 0.1 {
-		b.say("  the machine was not for the bench alone: times mean little, computing times and ratios more")
-	}
 }
