@@ -23,51 +23,34 @@ const (
 	GeneratorState        Kind = "generatorstate"
 )
 
-// conditionReady is the one condition of each kind that has metrics.
-const conditionReady = "Ready"
-
-func statuses() []metav1.ConditionStatus {
-	return []metav1.ConditionStatus{metav1.ConditionTrue, metav1.ConditionFalse}
-}
-
-// conditionDeleted stands in for the conditions of an ExternalSecret that is gone. No object ever carries it.
-const conditionDeleted = "Deleted"
-
 // Metrics are all metrics of the operator. They are safe for concurrent use.
 type Metrics struct {
-	syncCalls, syncErrors, apiCalls, abandoned, droppedEvents *prometheus.CounterVec
-	expiries                                                  *prometheus.GaugeVec
-	conditions, durations                                     map[Kind]*prometheus.GaugeVec
-	watches                                                   map[Kind]*prometheus.CounterVec
+	objects                            map[Kind]*objects
+	apiCalls, abandoned, droppedEvents *prometheus.CounterVec
+	expiries                           *prometheus.GaugeVec
+	watches                            map[Kind]*prometheus.CounterVec
 }
 
 // New registers all metrics with reg. An error means that one of their names is taken.
 func New(reg prometheus.Registerer) (*Metrics, error) {
 	object := []string{"name", "namespace"}
 	m := &Metrics{
-		syncCalls:  counter("externalsecret_sync_calls_total", "Syncs of the ExternalSecret.", object...),
-		syncErrors: counter("externalsecret_sync_calls_error", "Syncs of the ExternalSecret that failed.", object...),
+		objects: map[Kind]*objects{},
 		apiCalls: counter("externalsecret_provider_api_calls_count", "Calls to the system behind a store.",
 			"provider", "call", "status"),
 		abandoned:     counter("generatorstate_abandoned_total", "Leases that could not be given back and were given up.", "namespace"),
 		droppedEvents: counter("sluice_events_dropped_total", "Events that were not recorded because there were too many.", "type"),
-		expiries: gauge(GeneratorState, "expiry_timestamp_seconds",
-			"When what a generator has obtained ends, in seconds since 1970.", append(object, "owner")...),
-		conditions: map[Kind]*prometheus.GaugeVec{},
-		durations:  map[Kind]*prometheus.GaugeVec{},
-		watches:    map[Kind]*prometheus.CounterVec{},
+		expiries: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "generatorstate_expiry_timestamp_seconds", Help: "When what a generator has obtained ends, in seconds since 1970.",
+		}, append(object, "owner")),
+		watches: map[Kind]*prometheus.CounterVec{},
 	}
-	all := []prometheus.Collector{m.syncCalls, m.syncErrors, m.apiCalls, m.abandoned, m.droppedEvents, m.expiries}
+	all := []prometheus.Collector{m.apiCalls, m.abandoned, m.droppedEvents, m.expiries}
 	for _, kind := range []Kind{
 		ExternalSecret, ClusterExternalSecret, PushSecret, ClusterPushSecret, SecretStore, ClusterSecretStore, GeneratorState,
 	} {
-		m.conditions[kind] = gauge(
-			kind,
-			"status_condition",
-			"1 for the status that the condition has, else 0.",
-			append(object, "condition", "status")...)
-		m.durations[kind] = gauge(kind, "reconcile_duration", "Duration of the last reconciliation in nanoseconds.", object...)
-		all = append(all, m.conditions[kind], m.durations[kind])
+		m.objects[kind] = newObjects(kind)
+		all = append(all, m.objects[kind])
 	}
 	for _, kind := range []Kind{SecretStore, ClusterSecretStore} {
 		m.watches[kind] = counter(string(kind)+"_watch_ends_total", "Ends of watches of the store, by their reason.", append(object, "reason")...)
@@ -83,30 +66,23 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 
 // Synced counts one sync of an ExternalSecret, and one error when err is not nil.
 func (m *Metrics) Synced(namespace, name string, err error) {
-	m.syncCalls.WithLabelValues(name, namespace).Inc()
-	if err != nil {
-		m.syncErrors.WithLabelValues(name, namespace).Inc()
-	}
+	m.objects[ExternalSecret].note(namespace, name, func(o *object) {
+		o.syncs++
+		if err != nil {
+			o.failures++
+		}
+	})
 }
 
 // Ready records the status of the condition Ready of an object; namespace is empty for a cluster-scoped one. An unknown
 // status is neither True nor False.
 func (m *Metrics) Ready(kind Kind, namespace, name string, status metav1.ConditionStatus) {
-	gauge := m.conditions[kind]
-	// Never a partial match here: it looks at the metrics of all objects.
-	gauge.DeleteLabelValues(name, namespace, conditionDeleted, string(metav1.ConditionFalse))
-	for _, s := range statuses() {
-		value := 0.0
-		if s == status {
-			value = 1
-		}
-		gauge.WithLabelValues(name, namespace, conditionReady, string(s)).Set(value)
-	}
+	m.objects[kind].note(namespace, name, func(o *object) { o.ready = status })
 }
 
 // Reconciled records how long the last reconciliation of an object took; namespace is empty for a cluster-scoped one.
 func (m *Metrics) Reconciled(kind Kind, namespace, name string, d time.Duration) {
-	m.durations[kind].WithLabelValues(name, namespace).Set(float64(d.Nanoseconds()))
+	m.objects[kind].note(namespace, name, func(o *object) { o.duration, o.reconciled = d, true })
 }
 
 // ProviderCall counts one call to the system behind a store; err is how it ended.
@@ -156,30 +132,18 @@ func (m *Metrics) Expires(namespace, name, owner string, at time.Time) {
 }
 
 // Forget removes the metrics of an object that is gone. Of an ExternalSecret one stays that says so, which dashboards
-// of this API rely on.
+// of this API rely on; of the latest thousand.
 func (m *Metrics) Forget(kind Kind, namespace, name string) {
+	m.objects[kind].forget(namespace, name)
 	labels := prometheus.Labels{"name": name, "namespace": namespace}
-	for _, s := range statuses() {
-		m.conditions[kind].DeleteLabelValues(name, namespace, conditionReady, string(s))
-	}
-	m.durations[kind].Delete(labels)
 	if kind == GeneratorState {
 		m.expiries.DeletePartialMatch(labels)
 	}
 	if watches := m.watches[kind]; watches != nil {
 		watches.DeletePartialMatch(labels)
 	}
-	if kind == ExternalSecret {
-		m.syncCalls.Delete(labels)
-		m.syncErrors.Delete(labels)
-		m.conditions[kind].WithLabelValues(name, namespace, conditionDeleted, string(metav1.ConditionFalse)).Set(1)
-	}
 }
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
-}
-
-func gauge(kind Kind, name, help string, labels ...string) *prometheus.GaugeVec {
-	return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: string(kind) + "_" + name, Help: help}, labels)
 }

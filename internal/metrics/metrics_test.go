@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -174,6 +175,25 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+func TestObjectsThatComeAndGoDoNotAddUp(t *testing.T) {
+	registry := prometheus.NewRegistry()
+	m, err := metrics.New(registry)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5000 {
+		name := strconv.Itoa(i)
+		m.Synced("ns", name, errors.New("x"))
+		m.Ready(metrics.ExternalSecret, "ns", name, metav1.ConditionTrue)
+		m.Reconciled(metrics.ExternalSecret, "ns", name, 1)
+		m.Forget(metrics.ExternalSecret, "ns", name)
+		m.Forget(metrics.ExternalSecret, "ns", name)
+	}
+	if n, err := testutil.GatherAndCount(registry); err != nil || n != 1000 {
+		t.Errorf("%d metrics, %v, want those of the last thousand", n, err)
+	}
+}
+
 func TestNewTwice(t *testing.T) {
 	registry := prometheus.NewRegistry()
 	if _, err := metrics.New(registry); err != nil {
@@ -210,9 +230,14 @@ type names []string
 var fqName = regexp.MustCompile(`fqName: "([^"]+)"`)
 
 func (n *names) Register(c prometheus.Collector) error {
-	described := make(chan *prometheus.Desc, 1)
-	c.Describe(described)
-	*n = append(*n, fqName.FindStringSubmatch((<-described).String())[1])
+	described := make(chan *prometheus.Desc)
+	go func() {
+		defer close(described)
+		c.Describe(described)
+	}()
+	for desc := range described {
+		*n = append(*n, fqName.FindStringSubmatch(desc.String())[1])
+	}
 	return nil
 }
 
