@@ -97,8 +97,10 @@ func (c *Controller) decide(ctx context.Context, es *esv1.ExternalSecret, w *obs
 	if !decision.Due || (!decision.Rotate && !plan.Renews(w.facts)) {
 		return decision, nil
 	}
-	if err := c.recallRotation(ctx, es, w); err != nil {
-		return decision, err
+	if len(generatorRefs(&es.Spec)) > 0 {
+		if err := c.recallRotation(ctx, es, w); err != nil {
+			return decision, err
+		}
 	}
 	if len(w.leases) > 0 {
 		if err := c.account(ctx, es, w, true); err != nil {

@@ -98,13 +98,13 @@ func (f *Followers[L]) Changed(ctx context.Context, change Change) {
 	if change.Key == "" {
 		found, err := f.find(ctx, wakeup.Index, store, change.Consumer)
 		found = slices.DeleteFunc(found, func(o client.Object) bool { return !f.concerned(o, change) })
-		f.wake(ctx, found, err)
+		f.wake(ctx, found, queue.Periodic, err)
 		return
 	}
 	exact, err := f.find(ctx, RemoteIndex, store+"/"+change.Key, change.Consumer)
 	searching, findErr := f.find(ctx, RemoteIndex, store+"/"+wakeup.AnyName, change.Consumer)
 	searching = slices.DeleteFunc(searching, func(o client.Object) bool { return f.Searches == nil || !f.Searches(o, change) })
-	f.wake(ctx, append(exact, searching...), errors.Join(err, findErr))
+	f.wake(ctx, append(exact, searching...), queue.Source, errors.Join(err, findErr))
 }
 
 // concerned reports whether an object is to look at a store whose watch has begun: nobody knows what has changed there since
@@ -137,14 +137,15 @@ func (f *Followers[L]) find(ctx context.Context, index, key, namespace string) (
 	return found, err
 }
 
-func (f *Followers[L]) wake(ctx context.Context, found []client.Object, err error) {
+// wake has objects looked at, as work of the given class.
+func (f *Followers[L]) wake(ctx context.Context, found []client.Object, class int, err error) {
 	if err != nil {
 		logf.FromContext(ctx).Error(err, "find what has to do with a store that has changed")
 	}
 	for _, o := range found {
 		name := client.ObjectKeyFromObject(o)
 		// Also when a wake-up is under way: the queue may have served it already, with an earlier one.
-		queue.AddAfter(f.queue, queue.Source, f.marks.note(name, f.Clock.Now()), reconcile.Request{NamespacedName: name})
+		queue.AddAfter(f.queue, class, f.marks.note(name, f.Clock.Now()), reconcile.Request{NamespacedName: name})
 	}
 }
 
