@@ -44,8 +44,10 @@ func writes(ctx context.Context, b *bench) error {
 		name  string
 		write func(context.Context, *esv1.ExternalSecret) error
 	}{
-		{"status: merge patch", b.mergeStatus}, {"status: JSON patch", b.jsonPatchStatus},
-		{"status: update", b.updateStatus}, {"status: apply", b.applyStatus},
+		{"status: merge patch", b.mergeStatus},
+		{"status: JSON patch", b.jsonPatchStatus},
+		{"status: update", b.updateStatus},
+		{"status: apply", b.applyStatus},
 	} {
 		if err := b.writeStatuses(ctx, way.name, owners[i*n:(i+1)*n], (i+1)*n, way.write); err != nil {
 			return err
