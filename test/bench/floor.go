@@ -37,17 +37,17 @@ const ground = "ground"
 // floor measures what the writes of a cold sync cost a bare client: for each ExternalSecret, create its Secret and patch its status,
 // with as many workers as the operator has.
 func floor(ctx context.Context, b *bench) error {
-	uids, err := b.layGround(ctx, b.N)
+	owners, err := b.layGround(ctx, b.N)
 	if err != nil {
 		return err
 	}
 	done := func() bool { return len(b.observer.ready[ground]) == b.N && len(b.observer.targets[ground]) == b.N }
 	b.floorSynced, err = b.writeBare(ctx, b.N, done, func(ctx context.Context, i int) error {
 		name := place(ground, i)
-		if err := b.createSecret(ctx, b.sampleSynced.secret(name.Namespace, name.Name, uids[i])); err != nil {
+		if err := b.createSecret(ctx, b.sampleSynced.secret(name.Namespace, name.Name, owners[i].UID)); err != nil {
 			return err
 		}
-		return b.patchStatus(ctx, "external-secrets.io/v1", "externalsecrets", name, b.sampleSynced.statusOf(name.Name))
+		return b.patchStatus(ctx, statusPath("external-secrets.io/v1", "externalsecrets", name), b.sampleSynced.statusOf(name.Name))
 	})
 	if err != nil {
 		return err
@@ -55,21 +55,19 @@ func floor(ctx context.Context, b *bench) error {
 	return b.clear(ctx, namespaces(ground), &corev1.Secret{}, &esv1.ExternalSecret{})
 }
 
-// layGround creates n ExternalSecrets while there is no operator, and returns their UIDs.
-func (b *bench) layGround(ctx context.Context, n int) ([]types.UID, error) {
+// layGround creates n ExternalSecrets while there is no operator, and returns them.
+func (b *bench) layGround(ctx context.Context, n int) ([]*esv1.ExternalSecret, error) {
 	if err := b.needSamples(ctx); err != nil {
 		return nil, err
 	}
 	if err := b.createNamespaces(ctx, ground); err != nil {
 		return nil, err
 	}
-	uids := make([]types.UID, n)
-	return uids, each(ctx, n, setters, func(ctx context.Context, i int) error {
+	all := make([]*esv1.ExternalSecret, n)
+	return all, each(ctx, n, setters, func(ctx context.Context, i int) error {
 		name := place(ground, i)
-		es := reader(name, name.Name)
-		err := b.create(ctx, es)
-		uids[i] = es.UID
-		return err
+		all[i] = reader(name, name.Name)
+		return b.create(ctx, all[i])
 	})
 }
 
@@ -109,12 +107,16 @@ func (b *bench) createSecret(ctx context.Context, s *corev1.Secret) error {
 }
 
 // patchStatus sends a merge patch for the status of an object, and reads nothing of the answer.
-func (b *bench) patchStatus(ctx context.Context, groupVersion, resource string, name types.NamespacedName, patch []byte) error {
-	path := fmt.Sprintf("/apis/%s/namespaces/%s/%s/%s/status", groupVersion, name.Namespace, resource, name.Name)
+func (b *bench) patchStatus(ctx context.Context, path string, patch []byte) error {
 	if err := b.clientset.CoreV1().RESTClient().Patch(types.MergePatchType).AbsPath(path).Body(patch).Do(ctx).Error(); err != nil {
 		return fmt.Errorf("patch a status: %w", err)
 	}
 	return nil
+}
+
+// statusPath is where the status of an object is written.
+func statusPath(groupVersion, resource string, name types.NamespacedName) string {
+	return fmt.Sprintf("/apis/%s/namespaces/%s/%s/%s/status", groupVersion, name.Namespace, resource, name.Name)
 }
 
 // perThousand is a time for each 1,000 of n, in seconds.

@@ -17,11 +17,11 @@ type options struct {
 	// Concurrent is the number of workers, of the operator as of those who write the floor.
 	Concurrent int `json:"concurrent"`
 	// Window is how long steady refreshing is measured.
-	Window time.Duration `json:"window"`
+	Window time.Duration `json:"-"`
 	// Samples is how many changes are followed to their targets.
 	Samples int `json:"samples"`
 	// Churn is how long the leak test runs, in place of the steps; zero for no leak test.
-	Churn time.Duration `json:"churn,omitempty"`
+	Churn time.Duration `json:"-"`
 
 	// JSON is the file that the figures are written to, Profile the folder for profiles of the operator; empty for none.
 	JSON    string   `json:"-"`

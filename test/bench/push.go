@@ -67,7 +67,7 @@ func (b *bench) pushBare(ctx context.Context, n int) error {
 		if err := b.createSecret(ctx, b.samplePushed.secret(pushed, name.Name, types.UID(""))); err != nil {
 			return err
 		}
-		return b.patchStatus(ctx, "external-secrets.io/v1alpha1", "pushsecrets", name, b.samplePushed.statusOf(name.Name))
+		return b.patchStatus(ctx, statusPath("external-secrets.io/v1alpha1", "pushsecrets", name), b.samplePushed.statusOf(name.Name))
 	})
 	if err != nil {
 		return err
