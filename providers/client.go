@@ -155,6 +155,9 @@ type Write struct {
 	// Rival says in words which object pushes to the secret under the name of another owner, empty for none. What is a rival's is never
 	// written over or removed: the two would do so in turn for ever. Nil when there are none.
 	Rival func(owner string) string
+	// Written is told the Version that the secret has after each change that the write makes, by a client that is a Watcher, so
+	// that it is known whose change the watch tells of. Nil when nobody asks.
+	Written func(version string)
 	// Type is the type of the source Secret; empty when there is none.
 	Type corev1.SecretType
 	// Labels and Annotations of the source.
@@ -178,6 +181,13 @@ func (w Write) Unchanged(what string, current map[string][]byte) error {
 		}
 	}
 	return nil
+}
+
+// Wrote says that the write has given the secret another Version.
+func (w Write) Wrote(version string) {
+	if w.Written != nil {
+		w.Written(version)
+	}
 }
 
 // TakesFrom reports whether the write may give another value to a field that has one of another owner.

@@ -74,3 +74,6 @@ func lost(o client.Object, change stores.Change) bool {
 	}
 	return false
 }
+
+// own says whether a PushSecret has made a change itself.
+func own(o client.Object, change stores.Change) bool { return change.By != "" && change.By == owner(o) }

@@ -118,6 +118,16 @@ func (p *Pool) watching(ctx context.Context, k key) *watch {
 	}
 }
 
+// expect says that a secret got a version by a write of the given owner, of which the watch will tell.
+func (p *Pool) expect(k key, key, version, owner string) {
+	p.mu.Lock()
+	w := p.watches[k]
+	p.mu.Unlock()
+	if w != nil {
+		w.mirror.expect(key, version, owner, p.config.Clock.Now())
+	}
+}
+
 // readersOf returns who is told of what a watch notices.
 func (p *Pool) readersOf(w *watch) []Readers {
 	p.mu.Lock()

@@ -48,6 +48,8 @@ type Followers[L client.ObjectList] struct {
 	// Searches reports whether a search of the object finds what a change is about, other than what the object has made
 	// itself; nil for never.
 	Searches func(client.Object, Change) bool
+	// Own reports whether an object has made a change itself; nil for never.
+	Own func(client.Object, Change) bool
 	// Mirrored says that the objects read what a watch of the store has told, and not the store.
 	Mirrored bool
 	// Lost reports whether something of the object is missing in a store whose watch has begun; nil for never.
@@ -102,6 +104,7 @@ func (f *Followers[L]) Changed(ctx context.Context, change Change) {
 		return
 	}
 	exact, err := f.find(ctx, RemoteIndex, store+"/"+change.Key, change.Consumer)
+	exact = slices.DeleteFunc(exact, func(o client.Object) bool { return f.Own != nil && f.Own(o, change) })
 	searching, findErr := f.find(ctx, RemoteIndex, store+"/"+wakeup.AnyName, change.Consumer)
 	searching = slices.DeleteFunc(searching, func(o client.Object) bool { return f.Searches == nil || !f.Searches(o, change) })
 	f.wake(ctx, append(exact, searching...), queue.Source, errors.Join(err, findErr))

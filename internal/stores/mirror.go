@@ -21,6 +21,40 @@ type mirror struct {
 	seen time.Time
 	// broken says that the watch has failed and not begun again yet.
 	broken bool
+	// writes are those of this process that the watch has not told of yet.
+	writes map[state]write
+}
+
+// state is a version of a secret.
+type state struct{ key, version string }
+
+// write is what led to it.
+type write struct {
+	owner string
+	at    time.Time
+}
+
+// echoTime is how long the word of a write may take to come back.
+const echoTime = time.Minute
+
+// expect notes a write that the watch is about to tell of.
+func (m *mirror) expect(key, version, owner string, now time.Time) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.writes == nil {
+		m.writes = map[state]write{}
+	}
+	maps.DeleteFunc(m.writes, func(_ state, w write) bool { return now.Sub(w.at) > echoTime })
+	m.writes[state{key, version}] = write{owner, now}
+}
+
+// writer returns whose write led to a state; empty when it was somebody else, and when it was told before.
+func (m *mirror) writer(key, version string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	owner := m.writes[state{key, version}].owner
+	delete(m.writes, state{key, version})
+	return owner
 }
 
 // reached returns the position that the watch has come to; empty when not all was told.

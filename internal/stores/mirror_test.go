@@ -3,6 +3,7 @@ package stores_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -262,5 +263,26 @@ func TestConcurrentReadsAreOne(t *testing.T) {
 			t.Errorf("%d calls, want one", calls)
 		}
 		w.pool.Close(context.Background())
+	})
+}
+
+func TestChangesSayWhoMadeThem(t *testing.T) {
+	following(t, nil, func(t *testing.T, w *world, a *audience) {
+		a.expect(t, "")
+		write := providers.Write{Key: "k", Owner: "me", Fields: map[string][]byte{"f": []byte("v")}}
+		if err := w.open().Push(t.Context(), write); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		w.memory.Seed("k", value("foreign"))
+		w.memory.Remove("k")
+		synctest.Wait()
+		var by []string
+		for _, change := range a.told {
+			by = append(by, change.By)
+		}
+		if want := []string{"me", "", ""}; !slices.Equal(by, want) {
+			t.Errorf("the changes are by %q, want %q", by, want)
+		}
 	})
 }

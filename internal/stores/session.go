@@ -59,6 +59,7 @@ func (s *Session) Push(ctx context.Context, w providers.Write) error {
 		return s.in(err)
 	}
 	defer s.forget(w.Key)
+	w.Written = func(version string) { s.pool.expect(s.key, w.Key, version, w.Owner) }
 	return s.call(ctx, func(ctx context.Context, c providers.Client) error {
 		writer, ok := c.(providers.Writer)
 		if !ok {

@@ -17,6 +17,8 @@ type Change struct {
 	Consumer string
 	// Key of the secret; empty when a watch has begun, and every secret may have changed before.
 	Key string
+	// By is the owner of the write that led to it, where it was one of this process and is known to be; else empty.
+	By string
 	// Place is what a Session's Locate says of the key; empty when there is no key.
 	Place string
 
@@ -109,6 +111,9 @@ func (t *teller) kept(entry providers.Entry) providers.Entry {
 // changed tells that a secret is another one now than it was, if it was.
 func (t *teller) changed(key string, existed bool, was providers.Entry, now ...providers.Entry) {
 	change := Change{Key: key, states: now}
+	if len(now) > 0 {
+		change.By = t.watch.mirror.writer(key, now[0].Secret.Version)
+	}
 	if existed {
 		change.states = append(change.states, was)
 	}

@@ -55,6 +55,9 @@ func (c *client) inherit(ctx context.Context, at target, live *corev1.Secret, w 
 		live, err = c.secrets.Secrets(at.namespace).Patch(ctx, at.name, types.JSONPatchType, patch, options)
 		return err
 	})
+	if err == nil {
+		w.Wrote(live.ResourceVersion)
+	}
 	return live, err
 }
 

@@ -80,6 +80,7 @@ func (c *client) put(ctx context.Context, at target, w providers.Write, meta met
 		if live, err = c.takeOver(ctx, at, live, want, w, meta); err != nil {
 			return err
 		}
+		w.Wrote(live.ResourceVersion)
 	}
 	if live, err = c.inherit(ctx, at, live, w); err != nil {
 		return err
@@ -154,7 +155,10 @@ func (c *client) prune(ctx context.Context, at target, live *corev1.Secret, want
 	}
 	err = c.do(ctx, at.op(callUpdate, "patch"), func(ctx context.Context) error {
 		options := metav1.PatchOptions{FieldManager: w.Owner}
-		_, err := c.secrets.Secrets(at.namespace).Patch(ctx, at.name, types.MergePatchType, patch, options)
+		pruned, err := c.secrets.Secrets(at.namespace).Patch(ctx, at.name, types.MergePatchType, patch, options)
+		if err == nil {
+			w.Wrote(pruned.ResourceVersion)
+		}
 		return err
 	})
 	if fault.Is(err, fault.NotFound) {

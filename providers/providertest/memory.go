@@ -116,7 +116,13 @@ func (m *Memory) Put(ctx context.Context, w providers.Write) error {
 	if err := m.enter(ctx, CallPut, w.Key); err != nil {
 		return err
 	}
-	return m.change(w.Key, func(r *record) (bool, error) { return r.put(w) })
+	return m.change(w.Key, func(r *record) (bool, error) {
+		changed, err := r.put(w)
+		if changed && err == nil {
+			w.Wrote(strconv.Itoa(m.version + 1))
+		}
+		return changed, err
+	})
 }
 
 // Delete implements providers.Writer.
