@@ -42,6 +42,20 @@ func (s *suite) needsFields(t *testing.T) {
 	}
 }
 
+func (s *suite) testVersions(t *testing.T) {
+	as[providers.Watcher](t, s)
+	var told []string
+	w := providers.Write{
+		Key: "suite-versions", Owner: one, Fields: s.fields("k", "1"), Written: func(version string) { told = append(told, version) },
+	}
+	s.put(t, w)
+	s.put(t, w)
+	secret, err := as[providers.Reader](t, s).Get(t.Context(), providers.Ref{Key: w.Key})
+	if err != nil || len(told) != 1 || told[0] != secret.Version {
+		t.Errorf("told of versions %q, want %q alone (%v)", told, secret.Version, err)
+	}
+}
+
 func (s *suite) testWriter(t *testing.T) {
 	as[providers.Writer](t, s)
 	t.Run("round trip", func(t *testing.T) {
@@ -57,19 +71,7 @@ func (s *suite) testWriter(t *testing.T) {
 		s.put(t, w)
 		s.wantWrites(t, w.Key, false, func() { s.put(t, w) })
 	})
-	t.Run("versions are told", func(t *testing.T) {
-		as[providers.Watcher](t, s)
-		var told []string
-		w := providers.Write{
-			Key: "suite-versions", Owner: one, Fields: s.fields("k", "1"), Written: func(version string) { told = append(told, version) },
-		}
-		s.put(t, w)
-		s.put(t, w)
-		secret, err := as[providers.Reader](t, s).Get(t.Context(), providers.Ref{Key: w.Key})
-		if err != nil || len(told) != 1 || told[0] != secret.Version {
-			t.Errorf("told of versions %q, want %q alone (%v)", told, secret.Version, err)
-		}
-	})
+	t.Run("versions are told", s.testVersions)
 	t.Run("new value", func(t *testing.T) {
 		s.put(t, providers.Write{Key: "suite-new", Owner: one, Fields: s.fields("k", "1")})
 		s.put(t, providers.Write{Key: "suite-new", Owner: one, Fields: s.fields("k", "2")})
