@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"go.uber.org/zap/zapcore"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -17,7 +18,14 @@ import (
 // version is set when the binary is linked.
 var version = "development"
 
+// gcPercent is by how much the heap may grow before garbage is collected. An operator has much to remember and little to
+// compute, so that half of what is usual costs little time and saves a quarter of the memory. The variable GOGC goes before.
+const gcPercent = 50
+
 func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	if err := run(os.Args[1:]); err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "sluice:", err)
 		os.Exit(1)
