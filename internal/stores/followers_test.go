@@ -32,7 +32,7 @@ func TestChangesInStoresHaveAClassOfTheirOwn(t *testing.T) {
 		Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(es).WithIndex(es, stores.RemoteIndex, keys).Build(),
 		List:   &esv1.ExternalSecretList{}, Follows: func(client.Object) bool { return true }, Clock: clock.RealClock{},
 	}
-	woken := queue.New("", queue.Backoff(1, 1)).(priorityqueue.PriorityQueue[reconcile.Request])
+	woken := queue.New("", queue.Backoff(1, 1), nil).(priorityqueue.PriorityQueue[reconcile.Request])
 	defer woken.ShutDown()
 	if err := f.Start(t.Context(), woken); err != nil {
 		t.Fatal(err)
