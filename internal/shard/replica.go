@@ -84,7 +84,7 @@ func (r *Replica) Start(ctx context.Context) error {
 	defer r.shut()
 	own := r.memberName(r.Identity)
 	for _, one := range []*lock{r.lockOn(r.Name, fmt.Sprintf("%d shards", r.Count), nil), r.lockOn(own, r.Identity, nil)} {
-		if err := r.enter(ctx, alive, one); err != nil {
+		if err := r.enter(ctx, alive, one); err != nil || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -172,7 +172,9 @@ func (r *Replica) look(ctx, alive context.Context) {
 	defer cancel()
 	leases, err := r.leases().List(reading, metav1.ListOptions{LabelSelector: labelOf + "=" + r.Name})
 	if err != nil {
-		logf.FromContext(ctx).Info("the leases of the replicas cannot be read", "reason", err.Error())
+		if ctx.Err() == nil {
+			logf.FromContext(ctx).Info("the leases of the replicas cannot be read", "reason", err.Error())
+		}
 		return
 	}
 	now := r.Clock.Now()
