@@ -2,6 +2,9 @@ package shard
 
 import (
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -144,6 +147,35 @@ func TestStopWhileWaiting(t *testing.T) {
 		if err := <-other.ended; err != nil {
 			t.Errorf("it ended with %v", err)
 		}
+	})
+}
+
+// TestReplicasComeAndGo lets replicas with poor connections begin, stop and die at any time. That no two work on one shard is
+// seen to by the world.
+func TestReplicasComeAndGo(t *testing.T) {
+	within(t, func(w *world) {
+		w.poor = true
+		var living []*replica
+		for step := range 60 {
+			i := rand.IntN(5)
+			switch {
+			case i >= len(living):
+				living = append(living, w.begin(fmt.Sprintf("replica-%d", step), 6))
+			case rand.IntN(2) == 0:
+				living[i].stop()
+				living = slices.Delete(living, i, i+1)
+			default:
+				w.cut(living[i])
+				living = slices.Delete(living, i, i+1)
+			}
+			time.Sleep(rand.N(30 * time.Second))
+		}
+		for _, r := range living {
+			r.stop()
+		}
+		w.poor = false
+		a, b := w.begin("a", 6), w.begin("b", 6)
+		w.after(4*leaseDuration, "all others are gone", []int{3, 3}, a, b)
 	})
 }
 

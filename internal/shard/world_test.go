@@ -44,12 +44,29 @@ type way struct {
 	coordinationv1client.LeaseInterface
 	*server
 
-	cut bool
+	// cut says that nothing comes through. poor is the connection of a bad network: requests take their time, and now and then
+	// what was done is not answered.
+	cut, poor bool
 }
 
 var errCut = errors.New("connection refused")
 
 func (c *way) Leases(string) coordinationv1client.LeaseInterface { return c }
+
+// travel takes the time that a request is on its way.
+func (c *way) travel() {
+	if c.poor {
+		time.Sleep(rand.N(300 * time.Millisecond))
+	}
+}
+
+// answer is the error of a request that was served.
+func (c *way) answer() error {
+	if c.poor && rand.IntN(20) == 0 {
+		return errCut
+	}
+	return nil
+}
 
 func (c *way) reach() error {
 	if c.cut {
@@ -63,6 +80,8 @@ func notFound(name string) error {
 }
 
 func (c *way) Get(_ context.Context, name string, _ metav1.GetOptions) (*coordinationv1.Lease, error) {
+	c.travel()
+	defer c.travel()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.reach(); err != nil {
@@ -75,6 +94,8 @@ func (c *way) Get(_ context.Context, name string, _ metav1.GetOptions) (*coordin
 }
 
 func (c *way) List(_ context.Context, o metav1.ListOptions) (*coordinationv1.LeaseList, error) {
+	c.travel()
+	defer c.travel()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.reach(); err != nil {
@@ -103,6 +124,8 @@ func (c *way) put(lease *coordinationv1.Lease) *coordinationv1.Lease {
 }
 
 func (c *way) Create(_ context.Context, lease *coordinationv1.Lease, _ metav1.CreateOptions) (*coordinationv1.Lease, error) {
+	c.travel()
+	defer c.travel()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.reach(); err != nil {
@@ -111,10 +134,12 @@ func (c *way) Create(_ context.Context, lease *coordinationv1.Lease, _ metav1.Cr
 	if c.leases[lease.Name] != nil {
 		return nil, apierrors.NewAlreadyExists(coordinationv1.Resource("leases"), lease.Name)
 	}
-	return c.put(lease), nil
+	return c.put(lease), c.answer()
 }
 
 func (c *way) Update(_ context.Context, lease *coordinationv1.Lease, _ metav1.UpdateOptions) (*coordinationv1.Lease, error) {
+	c.travel()
+	defer c.travel()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.reach(); err != nil {
@@ -126,10 +151,12 @@ func (c *way) Update(_ context.Context, lease *coordinationv1.Lease, _ metav1.Up
 	case found.ResourceVersion != lease.ResourceVersion:
 		return nil, apierrors.NewConflict(coordinationv1.Resource("leases"), lease.Name, nil)
 	}
-	return c.put(lease), nil
+	return c.put(lease), c.answer()
 }
 
 func (c *way) Delete(_ context.Context, name string, o metav1.DeleteOptions) error {
+	c.travel()
+	defer c.travel()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := c.reach(); err != nil {
@@ -142,7 +169,7 @@ func (c *way) Delete(_ context.Context, name string, o metav1.DeleteOptions) err
 		return apierrors.NewConflict(coordinationv1.Resource("leases"), name, nil)
 	}
 	delete(c.leases, name)
-	return nil
+	return c.answer()
 }
 
 // world is some replicas with one server, in a bubble of synctest. Each replica works all the time on whatever its gate lets
@@ -150,6 +177,8 @@ func (c *way) Delete(_ context.Context, name string, o metav1.DeleteOptions) err
 type world struct {
 	t      *testing.T
 	server *server
+	// poor says that the replicas that begin have a poor connection.
+	poor bool
 
 	mu      sync.Mutex
 	working map[int]*replica
@@ -182,7 +211,7 @@ func (w *world) begin(name string, shards int) *replica {
 		w.t.Fatal(err)
 	}
 	gate := NewGate(shards)
-	c := &way{server: w.server}
+	c := &way{server: w.server, poor: w.poor}
 	ctx, stop := context.WithCancel(w.t.Context())
 	r := &replica{world: w, way: c, stop: stop, ended: make(chan error, 1), Replica: New(Config{
 		Leases: c, Namespace: "home", Name: "sluice", Identity: name, Count: shards, Gate: gate, Metrics: measured, Clock: clock.RealClock{},

@@ -51,8 +51,8 @@ var _ = Describe("replicas that share the work", Label("install"), Ordered, func
 	deliver := func(ctx context.Context, name string, patience time.Duration) {
 		GinkgoHelper()
 		for _, place := range places {
-			applyIn(ctx, place, strings.ReplaceAll(`{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: NAME},
-  spec: {dataFrom: [{sourceRef: {generatorRef: {apiVersion: generators.external-secrets.io/v1alpha1, kind: Password, name: maker}}}]}}`, "NAME", name))
+			applyIn(ctx, place, `{apiVersion: external-secrets.io/v1, kind: ExternalSecret, metadata: {name: `+name+`}, spec: {dataFrom: [{sourceRef:
+  {generatorRef: {apiVersion: generators.external-secrets.io/v1alpha1, kind: Password, name: maker}}}]}}`)
 		}
 		for _, place := range places {
 			Eventually(ready(ctx, &esv1.ExternalSecret{}, place, name)).WithTimeout(patience).Should(haveStatus(metav1.ConditionTrue))
