@@ -5,11 +5,13 @@ import (
 	"time"
 
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/sluice-operator/sluice/controllers/externalsecret"
 	"github.com/sluice-operator/sluice/controllers/fanout"
@@ -22,6 +24,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/pipeline/fetch"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 	"github.com/sluice-operator/sluice/internal/queue"
+	"github.com/sluice-operator/sluice/internal/shard"
 	"github.com/sluice-operator/sluice/internal/stores"
 	"github.com/sluice-operator/sluice/templates"
 )
@@ -57,6 +60,8 @@ type Deps struct {
 	Metrics *metrics.Metrics
 	// Clock is the time.
 	Clock clock.Clock
+	// Shards are what this replica works on; nil for everything.
+	Shards *shard.Gate
 	// Concurrency is the number of objects that each controller works on at a time.
 	Concurrency int
 	// StoreInterval is the time between two checks of a store.
@@ -86,19 +91,19 @@ func All(d Deps) []Controller {
 	store := func(source string) secretstore.Config {
 		return secretstore.Config{
 			Client: d.Client, Notices: d.Notices, Stores: d.Stores, Interval: d.StoreInterval, Metrics: d.Metrics,
-			Events: d.Recorder(source), Clock: d.Clock, Options: options(d.Concurrency, lastRetryStores),
+			Events: d.Recorder(source), Clock: d.Clock, Shards: d.Shards, Options: d.options(lastRetryStores),
 		}
 	}
 	children := func(source string) fanout.Config {
 		return fanout.Config{
-			Client: d.Client, Metrics: d.Metrics, Events: d.Recorder(source), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
+			Client: d.Client, Metrics: d.Metrics, Events: d.Recorder(source), Clock: d.Clock, Shards: d.Shards, Options: d.options(lastRetry),
 		}
 	}
 	all := []Controller{
 		externalsecret.New(externalsecret.Config{
 			Client: d.Client, Live: d.Live, Notices: d.Notices, Namespaces: d.Namespaces, Stores: d.Stores, RequireReady: d.FloodGate,
 			Generators: d.Generators, GenericTargets: d.GenericTargets, Collector: fetch.Collector{Engine: d.Engine}, Renderer: renderer,
-			Hasher: d.Hasher, Metrics: d.Metrics, Events: d.Recorder("external-secrets"), Clock: d.Clock, Options: options(d.Concurrency, lastRetry),
+			Hasher: d.Hasher, Metrics: d.Metrics, Events: d.Recorder("external-secrets"), Clock: d.Clock, Shards: d.Shards, Options: d.options(lastRetry),
 		}),
 	}
 	if d.ClusterExternalSecrets {
@@ -106,8 +111,8 @@ func All(d Deps) []Controller {
 	}
 	if d.GeneratorStates {
 		all = append(all, generatorstate.New(generatorstate.Config{
-			Client: d.Client, Generators: d.Generators, Metrics: d.Metrics, Events: d.Recorder("generator-state"), Clock: d.Clock,
-			Options: options(d.Concurrency, lastRetry),
+			Client: d.Client, Generators: d.Generators, Metrics: d.Metrics, Events: d.Recorder("generator-state"), Clock: d.Clock, Shards: d.Shards,
+			Options: d.options(lastRetry),
 		}))
 	}
 	if d.PushSecrets {
@@ -123,7 +128,8 @@ func All(d Deps) []Controller {
 			Metrics:    d.Metrics,
 			Events:     d.Recorder("pushsecret"),
 			Clock:      d.Clock,
-			Options:    options(d.Concurrency, lastRetry),
+			Shards:     d.Shards,
+			Options:    d.options(lastRetry),
 		}))
 	}
 	if d.ClusterPushSecrets {
@@ -138,10 +144,16 @@ func All(d Deps) []Controller {
 	return all
 }
 
-func options(concurrency int, longest time.Duration) controller.Options {
+// options returns those of a work queue with the longest wait after a failure.
+func (d *Deps) options(longest time.Duration) controller.Options {
 	return controller.Options{
-		MaxConcurrentReconciles: concurrency,
+		MaxConcurrentReconciles: d.Concurrency,
 		RateLimiter:             queue.Backoff(firstRetry, longest),
-		NewQueue:                queue.New,
+		NewQueue: func(
+			name string,
+			limiter workqueue.TypedRateLimiter[reconcile.Request],
+		) workqueue.TypedRateLimitingInterface[reconcile.Request] {
+			return queue.New(name, limiter, d.Shards)
+		},
 	}
 }

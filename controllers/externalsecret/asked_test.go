@@ -258,6 +258,39 @@ var _ = Describe("A cache that is behind", func() {
 		Entry("with a written interval", func(es gen.ExternalSecret) gen.ExternalSecret { return es.Every(time.Hour) }),
 		Entry("with no interval written", func(es gen.ExternalSecret) gen.ExternalSecret { return es }),
 	)
+
+	It("lets no value be rotated a second time", func() {
+		w := newWorld()
+		es := generated("app").Every(time.Hour).ExternalSecret
+		w.sync(es)
+		seen, target := es.DeepCopy(), w.Secret("app").DeepCopy()
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"password": "pw-2"})
+
+		stale := w.newController(func(config *externalsecret.Config) {
+			watching, ok := config.Client.(client.WithWatch)
+			Expect(ok).To(BeTrue())
+			config.Client = interceptor.NewClient(watching, interceptor.Funcs{
+				Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, o client.Object, opts ...client.GetOption) error {
+					switch into := o.(type) {
+					case *esv1.ExternalSecret:
+						seen.DeepCopyInto(into)
+						return nil
+					case *corev1.Secret:
+						target.DeepCopyInto(into)
+						return nil
+					default:
+						return c.Get(ctx, key, o, opts...)
+					}
+				},
+			})
+		})
+		_, _ = w.Try(stale, es)
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"password": "pw-2"})
+		Expect(w.Generator.Minted()).To(Equal(2))
+	})
 })
 
 var _ = Describe("One target", func() {

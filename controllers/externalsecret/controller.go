@@ -5,6 +5,7 @@ import (
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -23,6 +24,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
+	"github.com/sluice-operator/sluice/internal/shard"
 	"github.com/sluice-operator/sluice/internal/stores"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 )
@@ -57,6 +59,8 @@ type Config struct {
 	Events events.EventRecorder
 	// Clock is the time.
 	Clock clock.Clock
+	// Shards are what this replica holds of the objects; nil for all.
+	Shards *shard.Gate
 	// Options are those of the work queue.
 	Options controller.Options
 }
@@ -78,7 +82,7 @@ type Controller struct {
 func New(config Config) *Controller {
 	recent := fetch.NewRecent(config.Live, config.Notices)
 	return &Controller{Config: config, refreshed: report.NewRefreshes(), recent: recent, followers: &stores.Followers[*esv1.ExternalSecretList]{
-		Pool: config.Stores, List: &esv1.ExternalSecretList{}, Follows: follows, Searches: searches,
+		Pool: config.Stores, Shards: config.Shards, List: &esv1.ExternalSecretList{}, Follows: follows, Searches: searches,
 		Mirrored: true, Clock: config.Clock,
 	}}
 }
@@ -100,6 +104,7 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		WithOptions(c.Options).
 		For(&esv1.ExternalSecret{}, wakeup.OwnChanges()).
 		WatchesRawSource(source.Func(c.followers.Start)).
+		WatchesRawSource(c.Shards.Source(mgr.GetCache(), &esv1.ExternalSecretList{}, c.followers.Arrived, c.leave)).
 		Watches(&corev1.Secret{}, wakeup.Handler(mgr.GetCache(), wakeup.KindSecret, &esv1.ExternalSecretList{}))
 	if c.Generators.Ledger != nil {
 		b = wakeup.WatchStates(b, mgr, &esv1.ExternalSecret{})
@@ -117,9 +122,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	var es esv1.ExternalSecret
 	if err := c.Client.Get(ctx, req.NamespacedName, &es); err != nil {
 		if client.IgnoreNotFound(err) == nil {
-			c.refreshed.Forget(req.NamespacedName)
-			c.followers.Forget(req.NamespacedName)
-			c.Generators.Forget(esv1.KindExternalSecret, req.NamespacedName)
+			c.forget(req.NamespacedName)
 			c.Metrics.Forget(metrics.ExternalSecret, req.Namespace, req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -139,6 +142,19 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	result, err := c.report(ctx, before, &es, out, err)
 	c.Metrics.Reconciled(metrics.ExternalSecret, es.Namespace, es.Name, c.Clock.Since(started))
 	return result, err
+}
+
+// forget drops what is remembered of an object that is gone, or is another replica's from now on.
+func (c *Controller) forget(name types.NamespacedName) {
+	c.refreshed.Forget(name)
+	c.followers.Forget(name)
+	c.Generators.Forget(esv1.KindExternalSecret, name)
+}
+
+// leave drops everything about an object that is another replica's from now on.
+func (c *Controller) leave(name types.NamespacedName) {
+	c.forget(name)
+	c.Metrics.Leave(metrics.ExternalSecret, name.Namespace, name.Name)
 }
 
 // finalizerOfReference is set on every ExternalSecret by the reference implementation. An owner reference does that

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -14,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 
 	"github.com/sluice-operator/sluice/internal/metrics"
+	"github.com/sluice-operator/sluice/internal/shard"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 )
 
@@ -28,6 +30,8 @@ type Config struct {
 	Events events.EventRecorder
 	// Clock is the time.
 	Clock clock.Clock
+	// Shards are what this replica holds of the objects; nil for all.
+	Shards *shard.Gate
 	// Options are those of the work queue.
 	Options controller.Options
 }
@@ -49,6 +53,7 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(c.Name()).
 		WithOptions(c.Options).
+		WatchesRawSource(c.Shards.Source(mgr.GetCache(), c.kinds.newParents(), nil, c.leave)).
 		For(c.kinds.newParent(), wakeup.OwnChanges()).
 		Watches(
 			c.kinds.newChild(),
@@ -62,6 +67,9 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		).
 		Complete(c)
 }
+
+// leave drops the metrics of a parent that is another replica's from now on.
+func (c *Controller) leave(name types.NamespacedName) { c.Metrics.Leave(c.kinds.metric, "", name.Name) }
 
 // Reconcile brings the children of one parent into the wanted state and says in its status how that went.
 func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {

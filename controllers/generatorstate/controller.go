@@ -8,6 +8,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -22,6 +23,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
+	"github.com/sluice-operator/sluice/internal/shard"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 )
 
@@ -37,6 +39,8 @@ type Config struct {
 	Events events.EventRecorder
 	// Clock is the time.
 	Clock clock.Clock
+	// Shards are what this replica holds of the objects; nil for all.
+	Shards *shard.Gate
 	// Options are those of the work queue.
 	Options controller.Options
 }
@@ -55,8 +59,14 @@ func (c *Controller) Register(_ context.Context, mgr manager.Manager) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named(c.Name()).
 		WithOptions(c.Options).
+		WatchesRawSource(c.Shards.Source(mgr.GetCache(), &genv1alpha1.GeneratorStateList{}, nil, c.leave)).
 		For(&genv1alpha1.GeneratorState{}, wakeup.OwnChanges()).
 		Complete(c)
+}
+
+// leave drops the metrics of a state that is another replica's from now on.
+func (c *Controller) leave(name types.NamespacedName) {
+	c.Metrics.Leave(metrics.GeneratorState, name.Namespace, name.Name)
 }
 
 // Reconcile gives back what one state describes when its time has come.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -21,6 +22,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/pipeline/render"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
+	"github.com/sluice-operator/sluice/internal/shard"
 	"github.com/sluice-operator/sluice/internal/stores"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 )
@@ -49,6 +51,8 @@ type Config struct {
 	Events events.EventRecorder
 	// Clock is the time.
 	Clock clock.Clock
+	// Shards are what this replica holds of the objects; nil for all.
+	Shards *shard.Gate
 	// Options are those of the work queue.
 	Options controller.Options
 }
@@ -89,7 +93,8 @@ func (c *Controller) Register(ctx context.Context, mgr manager.Manager) error {
 		Named(c.Name()).
 		WithOptions(c.Options).
 		For(&esv1alpha1.PushSecret{}, wakeup.OwnChanges()).
-		WatchesRawSource(source.Func(c.followers.Start))
+		WatchesRawSource(source.Func(c.followers.Start)).
+		WatchesRawSource(c.Shards.Source(mgr.GetCache(), &esv1alpha1.PushSecretList{}, c.followers.Arrived, c.leave))
 	if c.Generators.Ledger != nil {
 		b = wakeup.WatchStates(b, mgr, &esv1alpha1.PushSecret{})
 	}
@@ -104,10 +109,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	var ps esv1alpha1.PushSecret
 	if err := c.Client.Get(ctx, req.NamespacedName, &ps); err != nil {
 		if client.IgnoreNotFound(err) == nil {
-			c.rounds.end(req.NamespacedName)
-			c.followers.Forget(req.NamespacedName)
-			c.Generators.Forget(kind, req.NamespacedName)
-			c.refreshed.Forget(req.NamespacedName)
+			c.forget(req.NamespacedName)
 			c.Metrics.Forget(metrics.PushSecret, req.Namespace, req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)
@@ -129,6 +131,20 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	result, err := c.report(ctx, p, out, err)
 	c.Metrics.Reconciled(metrics.PushSecret, ps.Namespace, ps.Name, c.Clock.Since(started))
 	return result, err
+}
+
+// forget drops what is remembered of an object that is gone, or is another replica's from now on.
+func (c *Controller) forget(name types.NamespacedName) {
+	c.rounds.end(name)
+	c.followers.Forget(name)
+	c.Generators.Forget(kind, name)
+	c.refreshed.Forget(name)
+}
+
+// leave drops everything about an object that is another replica's from now on.
+func (c *Controller) leave(name types.NamespacedName) {
+	c.forget(name)
+	c.Metrics.Leave(metrics.PushSecret, name.Namespace, name.Name)
 }
 
 // foreign says whether a PushSecret is another operator's business because of the controller class of a store or of its

@@ -9,8 +9,10 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/client-go/tools/events"
+	"k8s.io/client-go/util/workqueue"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
@@ -18,6 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/manager"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 
@@ -25,6 +29,7 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/metrics"
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
+	"github.com/sluice-operator/sluice/internal/shard"
 	"github.com/sluice-operator/sluice/internal/stores"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 	"github.com/sluice-operator/sluice/providers"
@@ -46,6 +51,8 @@ type Config struct {
 	Events events.EventRecorder
 	// Clock is the time.
 	Clock clock.Clock
+	// Shards are what this replica holds of the objects; nil for all.
+	Shards *shard.Gate
 	// Options are those of the work queue.
 	Options controller.Options
 }
@@ -96,11 +103,28 @@ func (c *Controller) Register(_ context.Context, mgr manager.Manager) error {
 	b := ctrl.NewControllerManagedBy(mgr).
 		Named(c.name).
 		WithOptions(c.Options).
+		WatchesRawSource(c.Shards.Source(mgr.GetCache(), c.list, nil, c.leave)).
+		// Every replica has clients of stores, also of those that another one checks.
+		Watches(c.empty(), handler.Funcs{DeleteFunc: c.deleted}).
 		For(
 			c.empty(),
 			builder.WithPredicates(predicate.Or(predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{})),
 		)
 	return wakeup.WatchCore(b, c.list, wakeup.Sources{Reader: mgr.GetCache(), Notices: c.Notices}).Complete(c)
+}
+
+// deleted closes the clients of a store that is gone.
+func (c *Controller) deleted(ctx context.Context, e event.DeleteEvent, _ workqueue.TypedRateLimitingInterface[ctrl.Request]) {
+	c.Stores.Forget(ctx, storeOf(c.empty(), client.ObjectKeyFromObject(e.Object)))
+}
+
+// leave drops the metrics of a store that is another replica's from now on.
+func (c *Controller) leave(name types.NamespacedName) {
+	c.Metrics.Leave(c.metric, name.Namespace, name.Name)
+}
+
+func storeOf(kind esv1.GenericStore, name types.NamespacedName) providers.Store {
+	return providers.Store{Kind: kind.StoreKind(), Namespace: name.Namespace, Name: name.Name}
 }
 
 // Reconcile checks one store.
@@ -109,7 +133,7 @@ func (c *Controller) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Resu
 	object := c.empty()
 	if err := c.Client.Get(ctx, req.NamespacedName, object); err != nil {
 		if client.IgnoreNotFound(err) == nil {
-			c.Stores.Forget(ctx, providers.Store{Kind: object.StoreKind(), Namespace: req.Namespace, Name: req.Name})
+			c.Stores.Forget(ctx, storeOf(object, req.NamespacedName))
 			c.Metrics.Forget(c.metric, req.Namespace, req.Name)
 		}
 		return ctrl.Result{}, client.IgnoreNotFound(err)

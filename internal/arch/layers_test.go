@@ -23,7 +23,7 @@ func contracts() []string { return []string{"providers", "generators", "template
 func machinery() []string {
 	return []string{
 		"internal/metrics", "internal/fingerprint",
-		"internal/credentials", "internal/wakeup", "internal/queue", "internal/stores", "internal/lease",
+		"internal/credentials", "internal/wakeup", "internal/shard", "internal/queue", "internal/stores", "internal/lease",
 		"internal/pipeline/plan", "internal/pipeline/fetch", "internal/pipeline/render", "internal/pipeline/apply", "internal/pipeline/report",
 	}
 }

@@ -14,6 +14,7 @@ func unbounded() map[string]string {
 		"controllers/fanout pick":              "these are ClusterExternalSecrets or ClusterPushSecrets",
 		"controllers/fanout releaseNamespaces": "these are namespaces",
 
+		"internal/shard each":  "it lists from a cache what the operator works on itself",
 		"internal/stores find": "it asks an index, whose key names the store that is read from",
 
 		"controllers/pushsecret list": "its options come from the caller, which puts the namespace among them",

@@ -22,7 +22,9 @@ func rights(t *testing.T, file string) []rbacv1.PolicyRule {
 
 // TestRights makes a new right of the operator something that nobody adds in passing.
 func TestRights(t *testing.T) {
-	for _, role := range []string{"rbac/role.yaml", "rbac/namespace_role.yaml", "namespaced/cluster_role.yaml", "migration/migration_role.yaml"} {
+	for _, role := range []string{
+		"rbac/role.yaml", "rbac/namespace_role.yaml", "namespaced/cluster_role.yaml", "migration/migration_role.yaml", "shards/shards_role.yaml",
+	} {
 		copied := filepath.Join("testdata", filepath.Base(role))
 		want, got := rights(t, copied), rights(t, filepath.Join(root, "config", role))
 		if diff := cmp.Diff(want, got); diff != "" {

@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,7 +28,7 @@ const (
 type Metrics struct {
 	objects                            map[Kind]*objects
 	apiCalls, abandoned, droppedEvents *prometheus.CounterVec
-	expiries                           *prometheus.GaugeVec
+	expiries, shards                   *prometheus.GaugeVec
 	watches                            map[Kind]*prometheus.CounterVec
 }
 
@@ -43,9 +44,12 @@ func New(reg prometheus.Registerer) (*Metrics, error) {
 		expiries: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Name: "generatorstate_expiry_timestamp_seconds", Help: "When what a generator has obtained ends, in seconds since 1970.",
 		}, append(object, "owner")),
+		shards: prometheus.NewGaugeVec(prometheus.GaugeOpts{
+			Name: "sluice_shard_held", Help: "1 for a shard that this replica works on.",
+		}, []string{"shard"}),
 		watches: map[Kind]*prometheus.CounterVec{},
 	}
-	all := []prometheus.Collector{m.apiCalls, m.abandoned, m.droppedEvents, m.expiries}
+	all := []prometheus.Collector{m.apiCalls, m.abandoned, m.droppedEvents, m.expiries, m.shards}
 	for _, kind := range []Kind{
 		ExternalSecret, ClusterExternalSecret, PushSecret, ClusterPushSecret, SecretStore, ClusterSecretStore, GeneratorState,
 	} {
@@ -131,9 +135,24 @@ func (m *Metrics) Expires(namespace, name, owner string, at time.Time) {
 	m.expiries.WithLabelValues(name, namespace, owner).Set(float64(at.Unix()))
 }
 
+// ShardHeld records whether this replica works on a shard.
+func (m *Metrics) ShardHeld(shard int, held bool) {
+	if held {
+		m.shards.WithLabelValues(strconv.Itoa(shard)).Set(1)
+		return
+	}
+	m.shards.DeleteLabelValues(strconv.Itoa(shard))
+}
+
 // Forget removes the metrics of an object that is gone. Of an ExternalSecret one stays that says so, which dashboards
 // of this API rely on; of the latest thousand.
 func (m *Metrics) Forget(kind Kind, namespace, name string) {
+	m.Leave(kind, namespace, name)
+	m.objects[kind].bury(namespace, name)
+}
+
+// Leave removes the metrics of an object that another replica has from now on.
+func (m *Metrics) Leave(kind Kind, namespace, name string) {
 	m.objects[kind].forget(namespace, name)
 	labels := prometheus.Labels{"name": name, "namespace": namespace}
 	if kind == GeneratorState {

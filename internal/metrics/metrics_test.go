@@ -141,6 +141,29 @@ func TestMetrics(t *testing.T) {
 			},
 		},
 		{
+			reason: "what another replica has from now on is not said to be deleted", name: "externalsecret_status_condition",
+			act: func(m *metrics.Metrics) {
+				m.Ready(metrics.ExternalSecret, "ns", "a", metav1.ConditionTrue)
+				m.Leave(metrics.ExternalSecret, "ns", "a")
+			},
+		},
+		{
+			reason: "nor are its syncs counted any more", name: "externalsecret_sync_calls_total",
+			act: func(m *metrics.Metrics) {
+				m.Synced("ns", "a", nil)
+				m.Leave(metrics.ExternalSecret, "ns", "a")
+			},
+		},
+		{
+			reason: "shards that are held are counted, and no others", name: "sluice_shard_held",
+			act: func(m *metrics.Metrics) {
+				m.ShardHeld(1, true)
+				m.ShardHeld(2, true)
+				m.ShardHeld(1, false)
+			},
+			want: []string{`sluice_shard_held{shard="2"} 1`},
+		},
+		{
 			reason: "other objects leave nothing, and others of the kind stay", name: "secretstore_reconcile_duration",
 			act: func(m *metrics.Metrics) {
 				m.Reconciled(metrics.SecretStore, "ns", "a", 1)

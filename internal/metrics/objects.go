@@ -72,12 +72,19 @@ func (o *objects) note(namespace, name string, change func(*object)) {
 	o.known[key] = known
 }
 
-// forget drops what is known of an object that is gone.
+// forget drops what is known of an object.
 func (o *objects) forget(namespace, name string) {
 	key := types.NamespacedName{Namespace: namespace, Name: name}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.known, key)
+}
+
+// bury tells from now on that an object is gone, when it is of a kind of which that is told.
+func (o *objects) bury(namespace, name string) {
+	key := types.NamespacedName{Namespace: namespace, Name: name}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	if o.syncs == nil || slices.Contains(o.deleted, key) {
 		return
 	}

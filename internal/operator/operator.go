@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
@@ -56,6 +57,9 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 	for _, name := range o.withoutEffect {
 		logf.FromContext(ctx).Info("a flag has no effect", "flag", name)
 	}
+	if err := o.checkShards(); err != nil {
+		return nil, err
+	}
 	config = rest.CopyConfig(config)
 	config.QPS, config.Burst = float32(o.ClientQPS), o.ClientBurst
 	if o.ClientQPS <= 0 {
@@ -91,9 +95,14 @@ func managerOptions(scheme *runtime.Scheme, o Options) ctrl.Options {
 	e := o.LeaderElection
 	readYourWrites := true
 	_, alone := o.metrics()
+	var patience *time.Duration
+	if o.sharded() {
+		patience = new(o.drainTime())
+	}
 	return ctrl.Options{
-		Scheme: scheme,
-		Cache:  mainCache(o.Namespace),
+		GracefulShutdownTimeout: patience,
+		Scheme:                  scheme,
+		Cache:                   mainCache(o.Namespace),
 		// A controller that reads its own write back from a stale cache would do its work twice, and a generator must
 		// not run twice.
 		Client:                        client.Options{Cache: &client.CacheOptions{EnableReadYourWritesConsistency: &readYourWrites}},
@@ -127,6 +136,10 @@ func dependencies(
 	if err != nil {
 		return controllers.Deps{}, err
 	}
+	gate, err := share(mgr, config, measured, o)
+	if err != nil {
+		return controllers.Deps{}, err
+	}
 	pool, runner, err := sources(mgr, config, measured, o.Class)
 	if err != nil {
 		return controllers.Deps{}, err
@@ -155,7 +168,7 @@ func dependencies(
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Notices: noticed, Namespaces: o.Namespace == "",
 		Recorder: func(source string) events.EventRecorder { return limit.on(tellingApart{mgr.GetEventRecorder(source)}) },
 		Stores:   pool, Generators: runner,
-		Engine: o.engine(), Hasher: hashing, Metrics: measured, Clock: clock.RealClock{},
+		Engine: o.engine(), Hasher: hashing, Metrics: measured, Clock: clock.RealClock{}, Shards: gate,
 		Concurrency: o.Concurrency, StoreInterval: o.StoreInterval, FloodGate: o.FloodGate, NeverCopied: o.neverCopied(),
 		CheckStores: o.Stores, CheckClusterStores: o.ClusterStores, PushSecrets: o.PushSecrets,
 		GenericTargets: o.GenericTargets, GeneratorStates: o.GeneratorStates,

@@ -35,6 +35,7 @@ type Options struct {
 	GeneratorGrace        time.Duration
 	GenericTargets        bool
 	LeaderElection        LeaderElection
+	Shards                int
 	LeftDelimiter         string
 	RightDelimiter        string
 	NeverCopied           string
@@ -95,7 +96,7 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 		"Make the ExternalSecrets of ClusterExternalSecrets; never done with --namespace.")
 	fs.BoolVar(&o.ClusterPushSecrets, "enable-cluster-push-secret-reconciler", true,
 		"Make the PushSecrets of ClusterPushSecrets; never done with --namespace.")
-	o.LeaderElection.bind(fs)
+	o.bindReplicas(fs)
 	fs.StringVar(&o.LeftDelimiter, "template-left-delimiter", "{{", "What opens an action in a template.")
 	fs.StringVar(&o.RightDelimiter, "template-right-delimiter", "}}", "What closes an action in a template.")
 	fs.StringVar(
@@ -107,6 +108,14 @@ func (o *Options) Bind(fs *flag.FlagSet) {
 	)
 	o.bindServing(fs)
 	o.bindWithoutEffect(fs)
+}
+
+// bindReplicas adds the flags that say how several replicas get along.
+func (o *Options) bindReplicas(fs *flag.FlagSet) {
+	o.LeaderElection.bind(fs)
+	fs.IntVar(&o.Shards, "shards", 1,
+		"Among how many shards the objects are divided that replicas share: all work at the same time, each on the shards whose leases "+
+			"it holds. The same for all replicas, and at least as many as there are; excludes enable-leader-election.")
 }
 
 func (e *LeaderElection) bind(fs *flag.FlagSet) {

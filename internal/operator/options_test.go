@@ -35,7 +35,7 @@ func TestFlags(t *testing.T) {
 			t.Errorf("flag --%s is %+v, want the default %q: users of this API know it so", name, f, want)
 		}
 	}
-	for _, name := range []string{"concurrent", "client-qps", "operator-namespace", "never-copied-metadata", "pprof-addr"} {
+	for _, name := range []string{"concurrent", "client-qps", "operator-namespace", "never-copied-metadata", "pprof-addr", "shards"} {
 		if flags.Lookup(name) == nil {
 			t.Errorf("flag --%s is gone", name)
 		}

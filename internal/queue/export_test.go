@@ -4,6 +4,8 @@ import (
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/sluice-operator/sluice/internal/shard"
 )
 
 // Remembered returns how much the queue remembers of items and namespaces.
@@ -14,7 +16,7 @@ func Remembered(q workqueue.TypedRateLimitingInterface[reconcile.Request]) int {
 	return len(own.waiting) + len(own.counts)
 }
 
-// Around returns a queue that gives the items of another one their place.
-func Around(inner priorityqueue.PriorityQueue[reconcile.Request]) priorityqueue.PriorityQueue[reconcile.Request] {
-	return around(inner)
+// Around returns a queue that gives the items of another one their place, and drops what the gate does not let through.
+func Around(inner priorityqueue.PriorityQueue[reconcile.Request], gate *shard.Gate) priorityqueue.PriorityQueue[reconcile.Request] {
+	return around(inner, gate)
 }

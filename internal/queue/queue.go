@@ -10,6 +10,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/sluice-operator/sluice/internal/shard"
 )
 
 // The classes of work, as priorities of controller-runtime: what is in a higher class goes first.
@@ -47,16 +49,18 @@ func classOf(priority int) int {
 // New returns the queue of a controller. It hands out what is ready in the order of the classes. In a class, the more items of a
 // namespace wait, ready or not, the further back the next one is put, so that a few of one namespace go before the many of
 // another one; objects without a namespace count as one. What is added by the rate limiter has failed and is in class Retry. An
-// item that waits already keeps its place, unless it is added in a higher class. It is safe for concurrent use.
+// item that waits already keeps its place, unless it is added in a higher class. What the gate does not let through is dropped.
+// It is safe for concurrent use.
 func New(
 	name string,
 	limiter workqueue.TypedRateLimiter[reconcile.Request],
+	gate *shard.Gate,
 ) workqueue.TypedRateLimitingInterface[reconcile.Request] {
-	return around(priorityqueue.New(name, func(o *priorityqueue.Opts[reconcile.Request]) { o.RateLimiter = limiter }))
+	return around(priorityqueue.New(name, func(o *priorityqueue.Opts[reconcile.Request]) { o.RateLimiter = limiter }), gate)
 }
 
-func around(inner priorityqueue.PriorityQueue[reconcile.Request]) *queue {
-	return &queue{PriorityQueue: inner, waiting: map[reconcile.Request]int{}, counts: map[share]int{}}
+func around(inner priorityqueue.PriorityQueue[reconcile.Request], gate *shard.Gate) *queue {
+	return &queue{PriorityQueue: inner, gate: gate, waiting: map[reconcile.Request]int{}, counts: map[share]int{}}
 }
 
 // AddAfter adds an item of a class to a queue that New has made, when a time has passed.
@@ -76,6 +80,8 @@ func AddAfter(
 // queue gives the items of a priority queue their place.
 type queue struct {
 	priorityqueue.PriorityQueue[reconcile.Request]
+
+	gate *shard.Gate
 
 	mu sync.Mutex
 	// waiting has the class of each item that was added and is not handed out; counts, how many of them a share has.
@@ -101,6 +107,9 @@ func (q *queue) AddWithOpts(o priorityqueue.AddOpts, items ...reconcile.Request)
 		return
 	}
 	for _, item := range items {
+		if !q.gate.Holds(item.NamespacedName) {
+			continue
+		}
 		o.Priority = new(class - q.enter(item, class))
 		q.PriorityQueue.AddWithOpts(o, item)
 	}
@@ -145,12 +154,22 @@ func (q *queue) GetWithPriority() (item reconcile.Request, priority int, shutdow
 		q.mu.Lock()
 		class, waits := q.leave(item)
 		q.mu.Unlock()
-		if waits {
+		switch {
+		case !waits:
+			// It was added again on its way from the priority queue to whoever works on it now, and who began after that.
+		case q.gate.Begin(item.NamespacedName):
 			return item, class, false
+		default:
+			q.Forget(item)
 		}
-		// It was added again on its way from the priority queue to whoever works on it now, and who began after that.
-		q.Done(item)
+		q.PriorityQueue.Done(item)
 	}
+}
+
+// Done implements workqueue.TypedInterface.
+func (q *queue) Done(item reconcile.Request) {
+	q.PriorityQueue.Done(item)
+	q.gate.End(item.NamespacedName)
 }
 
 // Get implements workqueue.TypedInterface.

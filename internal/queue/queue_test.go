@@ -17,6 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/sluice-operator/sluice/internal/queue"
+	"github.com/sluice-operator/sluice/internal/shard"
 )
 
 type priorities = priorityqueue.PriorityQueue[reconcile.Request]
@@ -24,7 +25,7 @@ type priorities = priorityqueue.PriorityQueue[reconcile.Request]
 // open returns a queue whose retries come after a second.
 func open(t *testing.T) priorities {
 	t.Helper()
-	q, ok := queue.New("", workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, time.Second)).(priorities)
+	q, ok := queue.New("", workqueue.NewTypedItemExponentialFailureRateLimiter[reconcile.Request](time.Second, time.Second), nil).(priorities)
 	if !ok {
 		t.Fatal("the queue knows no priorities: controller-runtime would not use them")
 	}
@@ -226,6 +227,51 @@ func TestItemsAreWorkedOnOnceAtATime(t *testing.T) {
 	})
 }
 
+func TestGate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := shard.NewGate(2)
+		q := queue.Around(fresh(t), gate)
+		of := func(n int) reconcile.Request {
+			for i := 0; ; i++ {
+				if item := request(strconv.Itoa(i), "app"); shard.Of(item.NamespacedName, 2) == n {
+					return item
+				}
+			}
+		}
+		q.Add(of(0))
+		gate.Open(1)
+		q.Add(of(0))
+		q.Add(of(1))
+		item, _, _ := q.GetWithPriority()
+		if item != of(1) || queue.Remembered(q) != 0 {
+			t.Errorf("%v is handed out, and %d things are remembered; want what is held alone", item, queue.Remembered(q))
+		}
+		idle := gate.Shut(1)
+		q.AddRateLimited(item)
+		select {
+		case <-idle:
+			t.Error("nothing is worked on, the gate says")
+		default:
+		}
+		q.Done(item)
+		<-idle
+		if queue.Remembered(q) != 0 {
+			t.Error("what is not held any more is to be tried again")
+		}
+
+		gate.Open(1)
+		q.AddWithOpts(priorityqueue.AddOpts{RateLimited: true}, of(1))
+		gate.Shut(1)
+		gate.Open(0)
+		time.Sleep(time.Minute)
+		q.AddWithOpts(at(queue.Periodic), of(0))
+		same(t, []handedOut{{of(0).Namespace + "/app", queue.Periodic}}, take(q, 1))
+		if n := q.NumRequeues(of(1)); n != 0 {
+			t.Errorf("%d failures are remembered of what is not held any more", n)
+		}
+	})
+}
+
 // stutter is a queue that has an item twice which was added again on its way out.
 type stutter struct {
 	priorities
@@ -243,7 +289,7 @@ func (s *stutter) GetWithPriority() (item reconcile.Request, priority int, shutd
 
 func TestItemsAddedOnTheirWayOutAreWorkedOnOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		q := queue.Around(&stutter{priorities: fresh(t)})
+		q := queue.Around(&stutter{priorities: fresh(t)}, nil)
 		q.Add(request("a", "one"))
 		q.Add(request("a", "one"))
 		q.AddWithOpts(at(queue.Source), request("a", "two"))

@@ -64,6 +64,14 @@ func (w *watch) begin() (first bool) {
 	return first
 }
 
+// begun is what is told when the watch begins; nil when it has not yet.
+func (w *watch) begun(k key) *Change {
+	if w.mirror.reached() == "" {
+		return nil
+	}
+	return &Change{Store: k.store, Consumer: k.consumer, lacks: w.mirror.lacks}
+}
+
 // try says that the first try to watch is over.
 func (w *watch) try() { w.tryOnce.Do(func() { close(w.tried) }) }
 
@@ -89,6 +97,9 @@ func (p *Pool) Follow(ctx context.Context, namespace string, ref esv1.SecretStor
 			w.asked = true
 			if !slices.Contains(w.readers, readers) {
 				w.readers = append(w.readers, readers)
+				if begun := w.begun(s.key); begun != nil {
+					go readers.Changed(context.WithoutCancel(ctx), *begun)
+				}
 			}
 		}
 		return nil
@@ -100,6 +111,22 @@ func (p *Pool) Follow(ctx context.Context, namespace string, ref esv1.SecretStor
 	go p.follow(ctx, s, w)
 	go p.tend(ctx, s.key, w)
 	return nil
+}
+
+// Retell tells readers what they are told when a watch begins, of each store that they have followed until now: there are new
+// ones among them, and nobody has told these what changed before they came.
+func (p *Pool) Retell(ctx context.Context, readers Readers) {
+	var changes []Change
+	p.mu.Lock()
+	for k, w := range p.watches {
+		if begun := w.begun(k); begun != nil && slices.Contains(w.readers, readers) {
+			changes = append(changes, *begun)
+		}
+	}
+	p.mu.Unlock()
+	for _, change := range changes {
+		readers.Changed(ctx, change)
+	}
 }
 
 // watching returns the watch of a store when its first try is over; nil when the store is not watched, or ctx ends first.

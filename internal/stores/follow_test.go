@@ -112,6 +112,21 @@ func TestChangesAreTold(t *testing.T) {
 	})
 }
 
+func TestLateReadersAreTold(t *testing.T) {
+	following(t, nil, func(t *testing.T, w *world, a *audience) {
+		a.expect(t, "")
+		late := &audience{}
+		w.follow(late)
+		late.expect(t, "")
+		w.follow(late)
+		late.expect(t)
+		w.pool.Retell(t.Context(), late)
+		late.expect(t, "")
+		a.expect(t)
+		w.pool.Retell(t.Context(), &audience{})
+	})
+}
+
 func TestFoundBySearches(t *testing.T) {
 	following(t, nil, func(t *testing.T, w *world, a *audience) {
 		a.expect(t, "")

@@ -18,6 +18,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/queue"
+	"github.com/sluice-operator/sluice/internal/shard"
 	"github.com/sluice-operator/sluice/internal/wakeup"
 	"github.com/sluice-operator/sluice/providers"
 )
@@ -54,6 +55,8 @@ type Followers[L client.ObjectList] struct {
 	Mirrored bool
 	// Lost reports whether something of the object is missing in a store whose watch has begun; nil for never.
 	Lost func(client.Object, Change) bool
+	// Shards are what this replica holds of the objects; nil for all.
+	Shards *shard.Gate
 	// Clock is the time.
 	Clock clock.Clock
 
@@ -80,16 +83,25 @@ func (f *Followers[L]) Follow(ctx context.Context, o client.Object, refs []esv1.
 	}
 }
 
+// Arrived says that a shard was gained: what has changed in stores meanwhile, its objects have not been told.
+func (f *Followers[L]) Arrived(ctx context.Context) { f.Pool.Retell(ctx, f) }
+
 // Any implements Readers.
 func (f *Followers[L]) Any(ctx context.Context, store providers.Store, consumer string) bool {
 	found, err := f.find(ctx, wakeup.Index, storeKey(store), consumer)
-	return err != nil || slices.ContainsFunc(found, f.Follows)
+	return err != nil || slices.ContainsFunc(found, f.follows)
+}
+
+// follows is Follows for the objects of this replica.
+func (f *Followers[L]) follows(o client.Object) bool {
+	return f.Shards.Holds(client.ObjectKeyFromObject(o)) && f.Follows(o)
 }
 
 // Reads implements Readers.
 func (f *Followers[L]) Reads(ctx context.Context, store providers.Store, consumer, key string) bool {
 	return f.Mirrored && slices.ContainsFunc([]string{key, wakeup.AnyName}, func(name string) bool {
 		found, err := f.find(ctx, RemoteIndex, storeKey(store)+"/"+name, consumer)
+		// Also those of other replicas: what is kept need not be read again when this one takes their shards over.
 		return err != nil || slices.ContainsFunc(found, f.Follows)
 	})
 }
@@ -147,6 +159,9 @@ func (f *Followers[L]) wake(ctx context.Context, found []client.Object, class in
 	}
 	for _, o := range found {
 		name := client.ObjectKeyFromObject(o)
+		if !f.Shards.Holds(name) {
+			continue
+		}
 		// Also when a wake-up is under way: the queue may have served it already, with an earlier one.
 		queue.AddAfter(f.queue, class, f.marks.note(name, f.Clock.Now()), reconcile.Request{NamespacedName: name})
 	}
