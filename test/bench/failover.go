@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -71,7 +72,8 @@ func (c *changes) since(moment time.Time) []change {
 // changePause is the time between two changes of sources.
 const changePause = 100 * time.Millisecond
 
-// takeOver ends the leader while sources change, each of them once, and notes how long none of the changes after that arrives.
+// takeOver ends the leader while sources change, each of them once, and notes how long none of the changes arrives that are made
+// after that.
 func (b *bench) takeOver(ctx context.Context, how string, standby *operator, end func() error) error {
 	if _, err := whenIdle(ctx, patience, standby.PID()); err != nil {
 		return err
@@ -88,18 +90,14 @@ func (b *bench) takeOver(ctx context.Context, how string, standby *operator, end
 		return err
 	}
 	began := time.Now()
-	next := b.observer.expect(func() bool {
-		for _, c := range made.since(began) {
-			if b.observer.targets.of(c.target) == c.value {
-				return true
-			}
-		}
-		return false
-	})
 	if err := end(); err != nil {
 		return err
 	}
-	at, err := next.wait(ctx, "the first change after the leader's end")
+	// A change that was begun before may be the work of the leader that ended.
+	gone := time.Now()
+	at, err := b.observer.await(ctx, "the first change after the leader's end", func() bool {
+		return slices.ContainsFunc(made.since(gone), func(c change) bool { return b.observer.targets.of(c.target) == c.value })
+	})
 	if err != nil {
 		return err
 	}
