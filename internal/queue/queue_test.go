@@ -103,6 +103,33 @@ func TestClasses(t *testing.T) {
 	})
 }
 
+func TestWhatWasRefusedWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		q := fresh(t)
+		began := time.Now()
+		one := request("a", "one")
+		for try := range 20 {
+			q.AddWithOpts(priorityqueue.AddOpts{RateLimited: true, Priority: new(queue.Refused)}, one)
+			same(t, []handedOut{{"a/one", queue.Retry}}, take(q, 1))
+			if wait := time.Since(began); wait < 2*time.Second || wait > 4*time.Second {
+				t.Errorf("try %d comes after %v, want 2 to 4 seconds", try+2, wait)
+			}
+			began = time.Now()
+		}
+		if n := q.NumRequeues(one); n != 20 {
+			t.Errorf("%d failures are counted, want 20", n)
+		}
+		slow := queue.New("", queue.Backoff(time.Minute, time.Minute), nil).(priorities)
+		defer slow.ShutDown()
+		began = time.Now()
+		slow.AddWithOpts(priorityqueue.AddOpts{RateLimited: true, Priority: new(queue.Refused)}, one)
+		same(t, []handedOut{{"a/one", queue.Retry}}, take(slow, 1))
+		if wait := time.Since(began); wait < 30*time.Second || wait > time.Minute {
+			t.Errorf("the next try comes after %v, want the wait of the queue, which is longer", wait)
+		}
+	})
+}
+
 func TestFairness(t *testing.T) {
 	const many = 3000
 	tests := []struct {
