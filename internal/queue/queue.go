@@ -20,7 +20,7 @@ const (
 	User = 0
 	// Source is for secrets that change in stores.
 	Source = -10
-	// Retry is for what has failed.
+	// Retry is for what has failed, and for what a store may have changed before its watch began: both were missed once.
 	Retry = -20
 	// Refused, in place of Retry, is for what a system has refused, and is tried again after some seconds at the earliest: no
 	// right is granted within milliseconds. The first seconds past, there is no difference.
