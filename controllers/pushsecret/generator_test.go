@@ -116,7 +116,8 @@ var _ = Describe("A PushSecret of a generator", func() {
 				w.Memory("b").Fail(providertest.CallGet, fault.New(failure, "the reason"))
 				ps := under(generated("a", "b")).PushSecret
 				w.Create(ps)
-				Expect(w.tried(ps)).To(BeTrue(), "it is tried again")
+				_, err := w.Try(w.controller, ps)
+				Expect(err).To(HaveOccurred())
 				lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, "the reason", `SecretStore "b"`)
 				Expect(w.Generator.Minted()).To(BeZero())
 				w.ExpectNoRemote("a", "db")

@@ -84,13 +84,6 @@ func (w *world) reconcile(ps *esv1alpha1.PushSecret) {
 	w.Reconcile(w.controller, ps)
 }
 
-// tried lets the controller work on ps, and says whether that failed and is tried again.
-func (w *world) tried(ps *esv1alpha1.PushSecret) bool {
-	GinkgoHelper()
-	result, err := w.Try(w.controller, ps)
-	return err != nil || result.RequeueAfter > 0
-}
-
 // push creates ps and lets the controller work on it.
 func (w *world) push(ps *esv1alpha1.PushSecret) {
 	GinkgoHelper()

@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	dto "github.com/prometheus/client_model/go"
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -172,6 +173,39 @@ var _ = Describe("Replicas that share the work", func() {
 			Eventually(seen[i].names).Should(ContainElements("alone", "two", "three", "orphans", "last"))
 			Expect(seen[i].most()).To(Equal(1), "the most values that one Secret has had")
 		}
+	})
+
+	It("hear of what changes in a store while a shard is nobody's", func(ctx SpecContext) {
+		const many = 8
+		home, vault := newPlace(ctx), newPlace(ctx)
+		vault.account(ctx, "reader", vault.name)
+		vault.create(ctx, gen.Secret("db", map[string]string{"password": "first"}))
+		store := gen.ClusterSecretStore(vault.name, nil)
+		store.Spec.Provider = gen.KubernetesStore("", vault.name, "reader").Spec.Provider
+		store.Spec.Provider.Kubernetes.Auth.ServiceAccount.Namespace = new(vault.name)
+		vault.create(ctx, store)
+
+		line := &cable{}
+		a, b := begin(cluster.Config, shared(home)), begin(line.config(), shared(home))
+		Eventually(shares(a, b)).Should(Equal([]int{2, 2}))
+		var places []place
+		for range many {
+			here := newPlace(ctx)
+			here.create(ctx, gen.NewExternalSecret("app").ClusterStore(store.Name).Data("password", "db", "password").ExternalSecret)
+			places = append(places, here)
+		}
+		for _, here := range places {
+			Eventually(here.secret(ctx, "app")).Should(Equal(map[string]string{"password": "first"}))
+			Eventually(here.workers(a, b)).Should(Equal(1), here.name)
+		}
+
+		line.cut.Store(true)
+		edit(ctx, named(vault, gen.Secret("db", nil)), func(s *corev1.Secret) { s.Data["password"] = []byte("second") })
+		for _, here := range places {
+			Eventually(here.secret(ctx, "app")).Should(Equal(map[string]string{"password": "second"}), here.name)
+		}
+		Eventually(b.ended).Should(Receive(MatchError(ContainSubstring("lost a lease"))))
+		b.ended = nil
 	})
 
 	It("share what has no namespace", func(ctx SpecContext) {

@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"time"
+
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/controller/priorityqueue"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -18,5 +20,5 @@ func Remembered(q workqueue.TypedRateLimitingInterface[reconcile.Request]) int {
 
 // Around returns a queue that gives the items of another one their place, and drops what the gate does not let through.
 func Around(inner priorityqueue.PriorityQueue[reconcile.Request], gate *shard.Gate) priorityqueue.PriorityQueue[reconcile.Request] {
-	return around(inner, gate)
+	return around(inner, Backoff(time.Second, time.Second), gate)
 }

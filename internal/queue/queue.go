@@ -20,11 +20,17 @@ const (
 	User = 0
 	// Source is for secrets that change in stores.
 	Source = -10
-	// Retry is for what has failed.
+	// Retry is for what has failed, and for what a store may have changed before its watch began: both were missed once.
 	Retry = -20
+	// Refused, in place of Retry, is for what a system has refused, and is tried again after some seconds at the earliest: no
+	// right is granted within milliseconds. The first seconds past, there is no difference.
+	Refused = -25
 	// Periodic is for what is looked at because of the clock, and for what is there when a watch begins.
 	Periodic = handler.LowPriority
 )
+
+// firstRefused is the first wait after something was refused.
+const firstRefused = 4 * time.Second
 
 // lastBand is the last place that a namespace has in a class. The metric of the queue's depth has a label for each priority
 // that occurs, and gives up telling them apart when there are more than 25.
@@ -56,11 +62,16 @@ func New(
 	limiter workqueue.TypedRateLimiter[reconcile.Request],
 	gate *shard.Gate,
 ) workqueue.TypedRateLimitingInterface[reconcile.Request] {
-	return around(priorityqueue.New(name, func(o *priorityqueue.Opts[reconcile.Request]) { o.RateLimiter = limiter }), gate)
+	inner := priorityqueue.New(name, func(o *priorityqueue.Opts[reconcile.Request]) { o.RateLimiter = limiter })
+	return around(inner, limiter, gate)
 }
 
-func around(inner priorityqueue.PriorityQueue[reconcile.Request], gate *shard.Gate) *queue {
-	return &queue{PriorityQueue: inner, gate: gate, waiting: map[reconcile.Request]int{}, counts: map[share]int{}}
+func around(
+	inner priorityqueue.PriorityQueue[reconcile.Request],
+	limiter workqueue.TypedRateLimiter[reconcile.Request],
+	gate *shard.Gate,
+) *queue {
+	return &queue{PriorityQueue: inner, limiter: limiter, gate: gate, waiting: map[reconcile.Request]int{}, counts: map[share]int{}}
 }
 
 // AddAfter adds an item of a class to a queue that New has made, when a time has passed.
@@ -81,7 +92,8 @@ func AddAfter(
 type queue struct {
 	priorityqueue.PriorityQueue[reconcile.Request]
 
-	gate *shard.Gate
+	limiter workqueue.TypedRateLimiter[reconcile.Request]
+	gate    *shard.Gate
 
 	mu sync.Mutex
 	// waiting has the class of each item that was added and is not handed out; counts, how many of them a share has.
@@ -98,8 +110,9 @@ type share struct {
 // AddWithOpts implements priorityqueue.PriorityQueue.
 func (q *queue) AddWithOpts(o priorityqueue.AddOpts, items ...reconcile.Request) {
 	class := classOf(ptr.Deref(o.Priority, User))
-	if o.RateLimited {
-		class = Retry
+	failed, refused := o.RateLimited, ptr.Deref(o.Priority, User) == Refused
+	if failed {
+		class, o.RateLimited = Retry, false
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -109,6 +122,12 @@ func (q *queue) AddWithOpts(o priorityqueue.AddOpts, items ...reconcile.Request)
 	for _, item := range items {
 		if !q.gate.Holds(item.NamespacedName) {
 			continue
+		}
+		if failed {
+			o.After = q.limiter.When(item)
+		}
+		if failed && refused {
+			o.After = max(o.After, Scatter(firstRefused))
 		}
 		o.Priority = new(class - q.enter(item, class))
 		q.PriorityQueue.AddWithOpts(o, item)

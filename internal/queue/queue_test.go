@@ -363,25 +363,3 @@ func TestNothingIsLost(t *testing.T) {
 		}
 	})
 }
-
-func TestBackoff(t *testing.T) {
-	limiter, one := queue.Backoff(100*time.Millisecond, 5*time.Minute), request("a", "one")
-	want := 100 * time.Millisecond
-	for try := range 15 {
-		if after := limiter.When(one); after < want/2 || after > want {
-			t.Errorf("after failure %d: a wait of %v, want %v to %v", try+1, after, want/2, want)
-		}
-		want = min(2*want, 5*time.Minute)
-	}
-	waits := map[time.Duration]bool{}
-	for i := range 1000 {
-		waits[limiter.When(request("b", strconv.Itoa(i)))] = true
-	}
-	if len(waits) < 900 {
-		t.Errorf("1000 objects that fail together come back at %d times", len(waits))
-	}
-	limiter.Forget(one)
-	if after := limiter.When(one); after > 100*time.Millisecond {
-		t.Errorf("a wait of %v after a success, want it to begin anew", after)
-	}
-}

@@ -64,6 +64,18 @@ func (w *watch) begin() (first bool) {
 	return first
 }
 
+// join adds readers, once. The pool's mutex is held.
+func (w *watch) join(ctx context.Context, k key, readers Readers) {
+	w.asked = true
+	if slices.Contains(w.readers, readers) {
+		return
+	}
+	w.readers = append(w.readers, readers)
+	if begun := w.begun(k); begun != nil {
+		go readers.Changed(context.WithoutCancel(ctx), *begun)
+	}
+}
+
 // begun is what is told when the watch begins; nil when it has not yet.
 func (w *watch) begun(k key) *Change {
 	if w.mirror.reached() == "" {
@@ -92,16 +104,11 @@ func (p *Pool) Follow(ctx context.Context, namespace string, ref esv1.SecretStor
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if w := p.watches[s.key]; w != nil || p.closed {
-		if w != nil {
-			w.asked = true
-			if !slices.Contains(w.readers, readers) {
-				w.readers = append(w.readers, readers)
-				if begun := w.begun(s.key); begun != nil {
-					go readers.Changed(context.WithoutCancel(ctx), *begun)
-				}
-			}
-		}
+	if p.closed {
+		return nil
+	}
+	if w := p.watches[s.key]; w != nil {
+		w.join(ctx, s.key, readers)
 		return nil
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))

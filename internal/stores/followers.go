@@ -112,7 +112,7 @@ func (f *Followers[L]) Changed(ctx context.Context, change Change) {
 	if change.Key == "" {
 		found, err := f.find(ctx, wakeup.Index, store, change.Consumer)
 		found = slices.DeleteFunc(found, func(o client.Object) bool { return !f.concerned(o, change) })
-		f.wake(ctx, found, queue.Periodic, err)
+		f.wake(ctx, found, queue.Retry, err)
 		return
 	}
 	exact, err := f.find(ctx, RemoteIndex, store+"/"+change.Key, change.Consumer)

@@ -40,7 +40,7 @@ func coldSync(ctx context.Context, b *bench) error {
 	}
 	took := at.Sub(b.operator.began)
 	b.found("until the last is Ready", took.Seconds(), "s")
-	b.foundRatios(rateOf(took, u, b.N), b.floorSynced)
+	b.foundRatios(rateOf(took, u, b.N), b.floorSynced, 1.5)
 	b.found("the operator, for 1,000 objects", perThousand(u.operatorCPU, b.N), "CPU-s")
 	b.found("kube-apiserver and etcd, for 1,000 objects", perThousand(u.serverCPU, b.N), "CPU-s")
 	if err := b.foundCalls(ctx); err != nil {

@@ -23,10 +23,11 @@ func rateOf(took time.Duration, u usage, n int) rate {
 	return rate{took / time.Duration(n), u.total() / time.Duration(n)}
 }
 
-// foundRatios notes how many times the floor a step took; nothing when the floor was not measured.
-func (b *bench) foundRatios(measured, floor rate) {
+// foundRatios notes how many times the floor a step took, and what is wanted of it at most, if anything; nothing when the floor was
+// not measured.
+func (b *bench) foundRatios(measured, floor rate, limit ...float64) {
 	if floor.time > 0 && floor.cpu > 0 {
-		b.found("ratio to the floor", float64(measured.time)/float64(floor.time), "x", 1.5)
+		b.found("ratio to the floor", float64(measured.time)/float64(floor.time), "x", limit...)
 		b.found("ratio of computing times of all processes", float64(measured.cpu)/float64(floor.cpu), "x")
 	}
 }

@@ -47,7 +47,8 @@ func steps() []step {
 		{"steady", "objects are refreshed, and nothing has changed", steady},
 		{"propagation", "sources change while other objects are refreshed", propagation},
 		{"fairness", "new objects appear while others are refreshed", fairness},
-		{"failover", "one of two replicas ends", failover},
+		{"failover", "one of two replicas ends, of which one works", failover},
+		{"shards", "one of two replicas ends, which share the work", shards},
 	}
 }
 

@@ -14,11 +14,11 @@ import (
 )
 
 // maxWrites is how many objects are written at most in each way.
-const maxWrites = 1000
+const maxWrites = 2000
 
 // writes compares the ways to make a Secret, to change one of its values, and to write a status for the first time.
 func writes(ctx context.Context, b *bench) error {
-	n := min(maxWrites, b.N/4)
+	n := min(maxWrites, b.N/2)
 	owners, err := b.layGround(ctx, 4*n)
 	if err != nil {
 		return err

@@ -82,9 +82,6 @@ func Status(ctx context.Context, c client.Client, before, object client.Object) 
 // there. After it the object goes, so that its namespace can.
 const CleanupPatience = 2 * time.Minute
 
-// firstRefused is the first wait after a system has refused: a right is not granted within milliseconds.
-const firstRefused = 4 * time.Second
-
 // By what part of it, at most, a wait is lengthened at random where it must not be shorter: one that a system asked for, and an
 // interval.
 const (
@@ -119,9 +116,8 @@ func Failing(conditions []metav1.Condition, now time.Time) time.Duration {
 // Retry says when to try again after err, for an object that is looked at each interval, zero for never, and that has failed
 // for some time. Where it takes a change it is after the interval or safetyNet, whichever is shorter. read says that what a store
 // holds has a part in the error: that may be mended in the store, which nobody would notice, so that it is tried sooner at first.
-// Where waiting may help it is ever more slowly, but not more slowly than each interval: from at once, by returning the error to
-// the queue, or from firstRefused on when a system has refused. A time that the system asked for is kept. What may have failed
-// together is scattered.
+// Where waiting may help it is ever more slowly, as the queue does it with an error, but not more slowly than each interval. A
+// time that a system asked for is kept. What may have failed together is scattered.
 func Retry(ctx context.Context, err error, read bool, interval, failing time.Duration) (ctrl.Result, error) {
 	log := logf.FromContext(ctx)
 	kind := fault.KindOf(err)
@@ -142,15 +138,14 @@ func Retry(ctx context.Context, err error, read bool, interval, failing time.Dur
 	} else {
 		log.V(1).Info("failed", "kind", kind.String(), "causes", fault.Chain(err))
 	}
-	refused := kind == fault.Throttled || kind == fault.Denied
 	after := fault.RetryAfter(err)
 	switch {
 	case kind == fault.Throttled && after > 0:
 		after = wait.Jitter(after, throttledJitter)
 	case longest < safetyNet && failing >= longest:
 		after = wait.Jitter(longest, intervalJitter)
-	case refused:
-		after = queue.Scatter(min(max(failing, firstRefused), longest))
+	case kind == fault.Throttled || kind == fault.Denied:
+		return ctrl.Result{Priority: new(queue.Refused)}, err
 	default:
 		return ctrl.Result{}, err
 	}

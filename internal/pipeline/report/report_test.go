@@ -12,6 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/utils/ptr"
 	"sigs.k8s.io/cli-utils/pkg/kstatus/status"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -177,7 +178,7 @@ func TestRetry(t *testing.T) {
 		reason string
 		err    error
 		read   bool
-		// from and to limit the wait, class is that of the next try; zero for an error that the queue backs off from.
+		// class is that of the next try. from and to limit the wait; zero for an error that the queue backs off from.
 		from, to time.Duration
 		class    int
 	}{
@@ -195,8 +196,8 @@ func TestRetry(t *testing.T) {
 			"also when it is longer than the interval", &fault.Error{Kind: fault.Throttled, RetryAfter: 10 * interval}, false,
 			10 * interval, 15 * interval, queue.Retry,
 		},
-		{"throttling without a time is no reason to hurry", fault.New(fault.Throttled, "x"), false, 2 * time.Second, 4 * time.Second, queue.Retry},
-		{"a refusal does not end within milliseconds", fault.New(fault.Denied, "x"), false, 2 * time.Second, 4 * time.Second, queue.Retry},
+		{"throttling without a time is no reason to hurry", fault.New(fault.Throttled, "x"), false, 0, 0, queue.Refused},
+		{"a refusal does not end within milliseconds", fault.New(fault.Denied, "x"), false, 0, 0, queue.Refused},
 		{"something absent may appear", fault.New(fault.NotFound, "x"), false, 0, 0, 0},
 		{"an outage may end", fault.New(fault.Unavailable, "x"), false, 0, 0, 0},
 		{"nobody knows", errors.New("x"), false, 0, 0, 0},
@@ -205,8 +206,8 @@ func TestRetry(t *testing.T) {
 		t.Run(tc.reason, func(t *testing.T) {
 			result, err := report.Retry(t.Context(), tc.err, tc.read, interval, 0)
 			if tc.from == 0 {
-				if !result.IsZero() || !errors.Is(err, tc.err) {
-					t.Errorf("%+v, %v; want the error itself, so that the queue backs off", result, err)
+				if result.RequeueAfter != 0 || ptr.Deref(result.Priority, 0) != tc.class || !errors.Is(err, tc.err) {
+					t.Errorf("%+v, %v; want the error itself, so that the queue backs off, in class %d", result, err, tc.class)
 				}
 				return
 			}
@@ -222,11 +223,11 @@ func TestRetry(t *testing.T) {
 
 func TestRetryScatters(t *testing.T) {
 	for _, err := range []error{
-		fault.New(fault.Denied, "x"), fault.New(fault.Throttled, "x"), &fault.Error{Kind: fault.Throttled, RetryAfter: time.Second},
+		fault.New(fault.Unavailable, "x"), &fault.Error{Kind: fault.Throttled, RetryAfter: time.Second},
 	} {
-		first, _ := report.Retry(t.Context(), err, false, 0, time.Minute)
+		first, _ := report.Retry(t.Context(), err, false, time.Minute, time.Hour)
 		different := slices.ContainsFunc(make([]struct{}, 20), func(struct{}) bool {
-			next, _ := report.Retry(t.Context(), err, false, 0, time.Minute)
+			next, _ := report.Retry(t.Context(), err, false, time.Minute, time.Hour)
 			return next.RequeueAfter != first.RequeueAfter
 		})
 		if !different {
@@ -257,10 +258,6 @@ func TestRetryKeepsTheInterval(t *testing.T) {
 		{"and what was read and is not as it should be", fault.Invalid, 10 * time.Second, time.Hour, 10 * time.Second, 10 * time.Second},
 		{"which is looked at after as long as it has failed", fault.Invalid, time.Hour, 9 * time.Second, 9 * time.Second, 9 * time.Second},
 		{"but not more seldom than what nobody reads", fault.Invalid, time.Hour, 2 * time.Hour, 5 * time.Minute, 5 * time.Minute},
-		{"what is refused is tried after as long as it has failed", fault.Denied, time.Hour, time.Minute, 30 * time.Second, time.Minute},
-		{"though not more seldom than the queue does", fault.Denied, time.Hour, 2 * time.Hour, 150 * time.Second, 5 * time.Minute},
-		{"also without an interval", fault.Denied, 0, 2 * time.Hour, 150 * time.Second, 5 * time.Minute},
-		{"nor than its interval", fault.Denied, time.Second, 0, 500 * time.Millisecond, time.Second},
 		{"before that it is tried sooner", fault.NotFound, 10 * time.Second, 9 * time.Second, 0, 0},
 		{"a long interval does not make it later than the queue does", fault.NotFound, time.Hour, 2 * time.Hour, 0, 0},
 		{"without an interval the queue decides", fault.NotFound, 0, time.Hour, 0, 0},
