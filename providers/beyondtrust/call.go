@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 
 	"github.com/sluice-operator/sluice/internal/fault"
 )
@@ -118,11 +119,18 @@ func (s *session) unreachable(err error, c call) error {
 		fault.Advice{Authority: "check server.caBundle or server.caProvider", Timeout: "server.clientTimeOutSeconds may be too short"}))
 }
 
+// isForeign reports whether an answer comes from something in place of the API: a page, a path that the server does not know, or the
+// default of an ingress or a proxy. Its 404 says nothing about a secret.
+func isForeign(contentType string, body []byte) bool {
+	media, _, _ := mime.ParseMediaType(contentType)
+	return media == "text/html" || slices.ContainsFunc([]string{"No HTTP resource was found", "default backend", "page not found"},
+		func(text string) bool { return bytes.Contains(body, []byte(text)) })
+}
+
 // refusal classifies an answer that is no success. Its text is not repeated: it may quote what was sent.
 func (s *session) refusal(response *http.Response, body []byte, c call) error {
-	media, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
 	code := response.StatusCode
-	cause := &statusError{code: code, foreign: media == "text/html" || bytes.Contains(body, []byte("No HTTP resource was found"))}
+	cause := &statusError{code: code, foreign: isForeign(response.Header.Get("Content-Type"), body)}
 	as := func(kind fault.Kind, problem string) *fault.Error {
 		return fault.Wrap(kind, cause, "%s: Password Safe %s (status %d)", c.what, problem, code)
 	}

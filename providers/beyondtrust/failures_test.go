@@ -28,6 +28,13 @@ func TestFailures(t *testing.T) {
 		{"503", fakes.PasswordSafeFailure{Status: 503}, fault.Unavailable, "failed (status 503)"},
 		{"302", fakes.PasswordSafeFailure{Status: 302}, fault.Unavailable, "redirects elsewhere"},
 		{"a page", fakes.PasswordSafeFailure{Status: 404, HTML: true}, fault.Unavailable, "check server.apiUrl"},
+		{"an ingress", fakes.PasswordSafeFailure{Status: 404, Text: "default backend - 404"}, fault.Unavailable, "check server.apiUrl"},
+		{"another server", fakes.PasswordSafeFailure{Status: 404, Text: "404 page not found"}, fault.Unavailable, "check server.apiUrl"},
+		{
+			"an older version",
+			fakes.PasswordSafeFailure{Status: 404, Text: `{"Message":"No HTTP resource was found that matches"}`},
+			fault.Unavailable, "check server.apiUrl",
+		},
 		{"a cut connection", fakes.PasswordSafeFailure{Cut: true}, fault.Unavailable, "cannot be reached"},
 		{"too much", fakes.PasswordSafeFailure{Oversized: true}, fault.Invalid, "the answer is larger than"},
 	}

@@ -19,8 +19,10 @@ type PasswordSafeFailure struct {
 	Body string
 	// Oversized answers with 200 and more than any client reads.
 	Oversized bool
-	// HTML answers as a proxy does that knows nothing of the API, with Status.
+	// HTML answers with a page that has nothing to do with the API, with Status.
 	HTML bool
+	// Text takes the place of the text beside Status.
+	Text string
 	// Times is how often the call fails; always when 0.
 	Times int
 }
@@ -73,6 +75,10 @@ func (f *PasswordSafeFailure) answer(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Retry-After", f.RetryAfter)
 		}
 		w.WriteHeader(f.Status)
+		if f.Text != "" {
+			_, _ = w.Write([]byte(f.Text))
+			return
+		}
 		_, _ = w.Write([]byte(r.Method + " " + r.URL.String() + " " + r.Header.Get("Authorization") + r.Header.Get("Cookie"))) //nolint:gosec // no browser
 	default:
 		_, _ = w.Write([]byte(f.Body))
