@@ -17,8 +17,9 @@ type mark struct {
 	Owners []string `json:"owners"`
 }
 
-// splitNotes separates the notes that people write from the mark.
+// splitNotes separates the notes that people write from the mark. Their lines may have come to end as those of Windows do.
 func splitNotes(notes string) (string, mark) {
+	notes = strings.ReplaceAll(notes, "\r\n", "\n")
 	text, line := "", notes
 	if i := strings.LastIndex(notes, "\n"); i >= 0 {
 		text, line = notes[:i], notes[i+1:]

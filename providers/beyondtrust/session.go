@@ -103,7 +103,10 @@ func (s *session) signIn(ctx context.Context) (*signedIn, error) {
 	if err != nil {
 		return nil, refusedSignIn(err, "auth.apiKey is wrong, has no user to run as, or may not be used from the operator's address")
 	}
-	return fresh, got.decode("sign in", &fresh.user)
+	if err := got.decode("sign in", &fresh.user); err != nil {
+		return nil, err
+	}
+	return fresh, nil
 }
 
 // token requests an access token for the client's credentials.

@@ -140,6 +140,17 @@ func TestSessionsThatDoNotHold(t *testing.T) {
 	}
 }
 
+func TestCallsAreCounted(t *testing.T) {
+	w := newWorld(t)
+	w.SetAccount("server01", "admin", "secret")
+	expectValue(t, w.open(t, accounts, oauth), "server01/admin", "secret")
+	for _, want := range []string{"GetToken", "SignAppIn", "FindManagedAccount", "CreateRequest", "GetCredential", "CheckInRequest"} {
+		if got := <-w.observed; got != want {
+			t.Errorf("%s was counted, want %s", got, want)
+		}
+	}
+}
+
 func TestTrust(t *testing.T) {
 	w := newWorld(t)
 	w.SetSecret("app", "password", text("secret"))

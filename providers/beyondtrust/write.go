@@ -149,7 +149,9 @@ func (c *client) change(ctx context.Context, d destination, live *pushed, value 
 
 // describes reports whether the secret has the description that the push asks for.
 func (d destination) describes(live *pushed) bool {
-	same := func(wanted, is string) bool { return wanted == "" || wanted == is }
+	same := func(wanted, is string) bool {
+		return wanted == "" || strings.TrimSpace(wanted) == strings.TrimSpace(is)
+	}
 	return same(d.Description, live.Description) && same(d.Username, live.Username) && same(d.Notes, live.notes)
 }
 

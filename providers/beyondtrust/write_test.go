@@ -245,6 +245,20 @@ func TestDescriptionsFollow(t *testing.T) {
 	}
 }
 
+func TestNotesThatAnEditorHasChanged(t *testing.T) {
+	w := newWorld(t)
+	secret := text("secret")
+	secret.Notes = "two\r\nlines \r\n" + mark("true", pusher)
+	w.SetSecret("app", "password", secret)
+	client := w.open(t)
+	if err := client.Put(t.Context(), push("secret", `{"notes":"two\nlines"}`)); err != nil || w.Counts().Writes != 0 {
+		t.Errorf("other ends of lines are no change: %v, %+v", err, w.Counts())
+	}
+	secret.Notes += "\nand a line behind the mark"
+	w.SetSecret("app", "password", secret)
+	expectFault(t, client.Put(t.Context(), push("new", "")), fault.Conflict, "belongs to")
+}
+
 func TestDeleteOfOthers(t *testing.T) {
 	w := newWorld(t)
 	w.SetSecret("app", "password", text("theirs"))
