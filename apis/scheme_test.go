@@ -54,7 +54,7 @@ func TestEveryKindHasAListAndMetadata(t *testing.T) {
 // types must add none, so that what is stored is what was written.
 func TestManifestsFitTheTypes(t *testing.T) {
 	scheme, read := newScheme(t), map[schema.GroupKind]bool{}
-	for _, pattern := range []string{"../config/samples/*.yaml", "../config/demo/*.yaml"} {
+	for _, pattern := range []string{"../config/samples/*.yaml", "../config/samples/*/*.yaml", "../config/demo/*.yaml"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil || len(files) == 0 {
 			t.Fatalf("%s: no files, %v", pattern, err)

@@ -166,10 +166,19 @@ func (w *world) open(t *testing.T, kind string) error {
 
 // bases are specs that are complete without the reference under test: where it stands beside the credentials.
 func bases() []esv1.SecretStoreProvider {
-	return []esv1.SecretStoreProvider{
+	all := []esv1.SecretStoreProvider{
 		{},
 		{Kubernetes: &esv1.KubernetesProvider{Auth: &esv1.KubernetesAuth{Token: &esv1.KubernetesTokenAuth{}}}},
 	}
+	value := func() *esv1.BeyondtrustValue { return &esv1.BeyondtrustValue{Value: "value"} }
+	for _, auth := range []esv1.BeyondtrustAuth{
+		{}, {ClientID: value()}, {ClientSecret: value()}, {APIKey: value(), Certificate: value()}, {APIKey: value(), CertificateKey: value()},
+	} {
+		all = append(all, esv1.SecretStoreProvider{Beyondtrust: &esv1.BeyondtrustProvider{
+			Auth: &auth, Server: &esv1.BeyondtrustServer{APIURL: "https://127.0.0.1:1/BeyondTrust/api/public/v3"},
+		}})
+	}
+	return all
 }
 
 // TestStoresReadWhereTheyMay writes each reference that a store's spec can hold, with and without another namespace.

@@ -36,6 +36,9 @@ type SecretStoreProvider struct {
 	// Fake keeps the values that its own spec lists. For tests and demonstrations.
 	// +optional
 	Fake *FakeProvider `json:"fake,omitempty"`
+	// Beyondtrust keeps secrets in BeyondTrust Password Safe.
+	// +optional
+	Beyondtrust *BeyondtrustProvider `json:"beyondtrust,omitempty"`
 }
 
 // SecretStoreRetrySettings limit the retries of single calls.

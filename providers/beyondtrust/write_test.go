@@ -1,0 +1,326 @@
+package beyondtrust_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/providers"
+	fakes "github.com/sluice-operator/sluice/test/fakes/beyondtrust"
+)
+
+const pusher = "sluice-pushsecret-app/password"
+
+// mark is the line that a secret of the given owners ends its notes with.
+func mark(created string, owners ...string) string {
+	return `Pushed by Sluice, do not edit this line: {"created":` + created + `,"owners":["` + strings.Join(owners, `","`) + `"]}`
+}
+
+func push(value, options string) providers.Write {
+	w := providers.Write{Key: "app/password", Owner: pusher, Fields: map[string][]byte{"": []byte(value)}}
+	if options != "" {
+		w.Options = json.RawMessage(options)
+	}
+	return w
+}
+
+func versioned(version string) func(*esv1.BeyondtrustProvider) {
+	return func(spec *esv1.BeyondtrustProvider) { spec.Server.APIVersion = version }
+}
+
+func TestPushedTypes(t *testing.T) {
+	long := strings.Repeat("a", 5000)
+	for _, tt := range []struct {
+		reason, value, options string
+		title                  string
+		want                   fakes.PasswordSafeSecret
+	}{
+		{"a text is the default", "secret", "", "password", fakes.PasswordSafeSecret{Type: "Text", Notes: mark("true", pusher)}},
+		{
+			"a file where a text cannot be", "\x00\xff", "", "password",
+			fakes.PasswordSafeSecret{Type: "File", FileName: "password", Notes: mark("true", pusher)},
+		},
+		{"or is too long", long, "", "password", fakes.PasswordSafeSecret{Type: "File", FileName: "password", Notes: mark("true", pusher)}},
+		{
+			"a credential is the default with a username", "secret", `{"username":"admin"}`, "password",
+			fakes.PasswordSafeSecret{Type: "Credential", Username: "admin", Notes: mark("true", pusher)},
+		},
+		{"all that can be said", "secret", `{"secret_type":"credential","title":"other","folder_name":"app","description":"d","username":"admin",
+			"notes":"two\nlines","urls":[{"url":"https://example.com"}]}`, "other", fakes.PasswordSafeSecret{
+			Type: "Credential", Description: "d", Username: "admin", Notes: "two\nlines\n" + mark("true", pusher),
+		}},
+		{
+			"a file", "secret", `{"secret_type":"FILE","file_name":"f.txt"}`, "password",
+			fakes.PasswordSafeSecret{Type: "File", FileName: "f.txt", Notes: mark("true", pusher)},
+		},
+	} {
+		for _, version := range []string{"", "3.0", "3.1", "3.2"} {
+			t.Run(tt.reason+" "+version, func(t *testing.T) {
+				w := newWorld(t)
+				w.AddFolder("app")
+				client := w.open(t, versioned(version))
+				pushed := push(tt.value, tt.options)
+				if err := client.Put(t.Context(), pushed); err != nil {
+					t.Fatal(err)
+				}
+				tt.want.Value, tt.want.Owners = tt.value, []int{7}
+				got, _ := w.Secret("app", tt.title)
+				if diff := cmp.Diff(tt.want, got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				secret, err := client.GetAt(t.Context(), providers.Ref{Key: pushed.Key}, pushed.Options)
+				if err != nil || string(secret.Value) != tt.value {
+					t.Errorf("GetAt() = %q, %v", secret.Value, err)
+				}
+				if err := client.Put(t.Context(), pushed); err != nil || w.Counts().Writes != 1 {
+					t.Errorf("a push that changes nothing: %v, %+v", err, w.Counts())
+				}
+			})
+		}
+	}
+}
+
+func TestPushedOwners(t *testing.T) {
+	for _, tt := range []struct {
+		reason, version, options string
+		want                     []int
+	}{
+		{"the user who signs in", "3.1", `{}`, []int{7}},
+		{"and others behind it", "3.1", `{"owners":[{"user_id":8,"name":"n","email":"e"}]}`, []int{7, 8}},
+		{"a group", "3.2", `{"group_id":9}`, []int{7, 0}},
+		{"a group by its type", "3.2", `{"owner_type":"Group","owner_id":9}`, []int{7, 0}},
+		{"in the first version", "3.0", `{"owner_type":"User","owners":[{"owner_id":8,"owner":"n","email":"e"}]}`, []int{7, 8}},
+		{"a group in the first version", "3.0", `{"owner_type":"Group","group_id":9}`, []int{7}},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			w := newWorld(t)
+			w.AddFolder("app")
+			client := w.open(t, versioned(tt.version))
+			for _, value := range []string{"1", "2"} {
+				if err := client.Put(t.Context(), push(value, tt.options)); err != nil {
+					t.Fatal(err)
+				}
+				if got, _ := w.Secret("app", "password"); got.Value != value || !cmp.Equal(tt.want, got.Owners) {
+					t.Errorf("it holds %q of %v, want %q of %v", got.Value, got.Owners, value, tt.want)
+				}
+			}
+		})
+	}
+}
+
+func TestRefusedPushes(t *testing.T) {
+	w := newWorld(t)
+	w.AddFolder("app")
+	w.AddFolder("one/twin")
+	w.AddFolder("two/twin")
+	long := strings.Repeat("a", 5000)
+	for _, tt := range []struct {
+		reason string
+		write  providers.Write
+		change func(*esv1.BeyondtrustProvider)
+		kind   fault.Kind
+		says   string
+	}{
+		{reason: "a managed account", write: push(marked, ""), change: accounts, kind: fault.Unsupported, says: "managed accounts cannot be written to"},
+		{reason: "a store that does not see values", write: push(marked, ""), change: func(spec *esv1.BeyondtrustProvider) {
+			spec.Server.Decrypt = new(false)
+		}, kind: fault.Unsupported, says: "server.decrypt: false"},
+		{
+			reason: "a property", write: providers.Write{Key: "app/password", Fields: map[string][]byte{"p": []byte(marked)}},
+			kind: fault.Unsupported, says: "leave the property",
+		},
+		{reason: "no folder", write: push(marked, `{"folder_name":"nowhere"}`), kind: fault.Invalid, says: `folder "nowhere" does not exist`},
+		{reason: "two folders", write: push(marked, `{"folder_name":"twin"}`), kind: fault.Invalid, says: `has 2 folders of the name "twin"`},
+		{
+			reason: "a key without a folder", write: providers.Write{Key: "password", Fields: map[string][]byte{"": []byte(marked)}},
+			kind: fault.Invalid, says: "names no folder",
+		},
+		{reason: "no value", write: push("", ""), kind: fault.Invalid, says: "the value has 0 characters"},
+		{reason: "a long password", write: push(long, `{"username":"admin"}`), kind: fault.Invalid, says: "type CREDENTIAL must have 1 to 256"},
+		{reason: "a long text", write: push(long, `{"secret_type":"TEXT"}`), kind: fault.Invalid, says: "type TEXT must have 1 to 4096"},
+		{reason: "no text", write: push("\xff", `{"secret_type":"TEXT"}`), kind: fault.Invalid, says: "the value is no text"},
+		{reason: "no username", write: push(marked, `{"secret_type":"CREDENTIAL"}`), kind: fault.Invalid, says: "needs metadata.username"},
+		{
+			reason: "a type that there is not", write: push(marked, `{"secret_type":"CARD"}`),
+			kind: fault.Invalid, says: "metadata.secret_type must be",
+		},
+		{
+			reason: "an owner's type that there is not", write: push(marked, `{"owner_type":"Team"}`),
+			kind: fault.Invalid, says: "metadata.owner_type must be",
+		},
+		{reason: "a group without an ID", write: push(marked, `{"owner_type":"Group"}`), kind: fault.Invalid, says: "needs metadata.group_id"},
+		{
+			reason: "a long description", write: push(marked, `{"description":"`+long+`"}`),
+			kind: fault.Invalid, says: "metadata.description has more than 256",
+		},
+		{reason: "no room in the notes", write: push(marked, `{"notes":"`+long[:4000]+`"}`), kind: fault.Invalid, says: "leave no room"},
+		{reason: "an unknown field", write: push(marked, `{"folderName":"app"}`), kind: fault.Invalid, says: `metadata: unknown field "folderName"`},
+		{reason: "a wrong type", write: push(marked, `{"title":["`+marked+`"]}`), kind: fault.Invalid, says: "metadata.title must not be a array"},
+		{reason: "no object", write: push(marked, `"`+marked+`"`), kind: fault.Invalid, says: "metadata must not be a string"},
+	} {
+		t.Run(tt.reason, func(t *testing.T) {
+			change := tt.change
+			if change == nil {
+				change = func(*esv1.BeyondtrustProvider) {}
+			}
+			expectFault(t, w.open(t, change).Put(t.Context(), tt.write), tt.kind, tt.says)
+			if w.Counts().Writes != 0 {
+				t.Error("something was written")
+			}
+		})
+	}
+}
+
+func TestPushedWhole(t *testing.T) {
+	w := newWorld(t)
+	w.AddFolder("app")
+	client := w.open(t)
+	write := providers.Write{Key: "app/all", Owner: pusher, Whole: true, Fields: map[string][]byte{"b": []byte("<2>"), "a": []byte("1")}}
+	if err := client.Put(t.Context(), write); err != nil {
+		t.Fatal(err)
+	}
+	expectValue(t, client, "app/all", `{"a":"1","b":"<2>"}`)
+}
+
+func TestFoldersByName(t *testing.T) {
+	w := newWorld(t)
+	w.AddFolder("safe/team/app")
+	client := w.open(t)
+	for _, folder := range []string{"app", "safe/team/app"} {
+		if err := client.Put(t.Context(), push("secret", `{"folder_name":"`+folder+`","title":"password"}`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expectValue(t, client, "safe/team/app/password", "secret")
+	if counts := w.Counts(); counts.Writes != 1 {
+		t.Errorf("one folder by two names: %+v", counts)
+	}
+}
+
+func TestWhatIsThereIsKept(t *testing.T) {
+	w := newWorld(t)
+	w.SetSecret("app", "password", fakes.PasswordSafeSecret{
+		Type: "Credential", Value: "old", Username: "admin", Description: "d", Notes: "n", Owners: []int{3},
+	})
+	client := w.open(t)
+	expectFault(t, client.Put(t.Context(), push("new", "")), fault.Conflict, `belongs to "sluice" with another value`)
+	taken := push("new", "")
+	taken.Replace = true
+	if err := client.Put(t.Context(), taken); err != nil {
+		t.Fatal(err)
+	}
+	want := fakes.PasswordSafeSecret{
+		Type: "Credential", Value: "new", Username: "admin", Description: "d", Notes: "n\n" + mark("false", pusher), Owners: []int{3},
+	}
+	got, _ := w.Secret("app", "password")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("after a push (-want +got):\n%s", diff)
+	}
+	expectFault(t, client.Put(t.Context(), push("newer", `{"secret_type":"TEXT"}`)), fault.Invalid, "a secret keeps its type")
+	if err := client.Delete(t.Context(), providers.Removal{Key: "app/password", Owner: pusher}); err != nil {
+		t.Fatal(err)
+	}
+	want.Notes = "n"
+	got, _ = w.Secret("app", "password")
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("what no push has created stays (-want +got):\n%s", diff)
+	}
+}
+
+func TestDescriptionsFollow(t *testing.T) {
+	w := newWorld(t)
+	w.AddFolder("app")
+	client := w.open(t)
+	for _, options := range []string{`{"description":"one"}`, `{"description":"two","notes":"n"}`} {
+		if err := client.Put(t.Context(), push("secret", options)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, _ := w.Secret("app", "password"); got.Description != "two" || got.Notes != "n\n"+mark("true", pusher) {
+		t.Errorf("it is described as %+v", got)
+	}
+}
+
+func TestNotesThatAnEditorHasChanged(t *testing.T) {
+	w := newWorld(t)
+	secret := text("secret")
+	secret.Notes = "two\r\nlines \r\n" + mark("true", pusher)
+	w.SetSecret("app", "password", secret)
+	client := w.open(t)
+	if err := client.Put(t.Context(), push("secret", `{"notes":"two\nlines"}`)); err != nil || w.Counts().Writes != 0 {
+		t.Errorf("other ends of lines are no change: %v, %+v", err, w.Counts())
+	}
+	secret.Notes += "\nand a line behind the mark"
+	w.SetSecret("app", "password", secret)
+	expectFault(t, client.Put(t.Context(), push("new", "")), fault.Conflict, "belongs to")
+}
+
+func TestDeleteOfOthers(t *testing.T) {
+	w := newWorld(t)
+	w.SetSecret("app", "password", text("theirs"))
+	client := w.open(t)
+	for _, removal := range []providers.Removal{
+		{Key: "app/password", Owner: pusher},
+		{Key: "nowhere/password", Owner: pusher},
+		{Key: "app/none", Owner: pusher},
+		{Key: "app/password", Owner: pusher, Fields: []string{"p"}},
+	} {
+		if err := client.Delete(t.Context(), removal); err != nil || w.Counts().Writes != 0 {
+			t.Errorf("%+v: %v, %+v", removal, err, w.Counts())
+		}
+	}
+}
+
+func TestWritesThatFail(t *testing.T) {
+	for _, tt := range []struct {
+		call   string
+		status int
+		kind   fault.Kind
+		says   string
+	}{
+		{fakes.CallFolders, 503, fault.Unavailable, "list the folders"},
+		{fakes.CallFindSecret, 503, fault.Unavailable, "find secret"},
+		{fakes.CallCreateSecret, 403, fault.Denied, "create secret"},
+		{fakes.CallCreateSecret, 409, fault.Unavailable, "created by somebody else at the same time"},
+		{fakes.CallCreateSecret, 400, fault.Invalid, "does not accept it"},
+		{fakes.CallUpdateSecret, 404, fault.Unavailable, "update secret"},
+		{fakes.CallDeleteSecret, 403, fault.Denied, "delete secret"},
+	} {
+		t.Run(tt.call, func(t *testing.T) {
+			w := newWorld(t)
+			w.AddFolder("app")
+			client := w.open(t)
+			if tt.call == fakes.CallUpdateSecret || tt.call == fakes.CallDeleteSecret {
+				if err := client.Put(t.Context(), push("old", "")); err != nil {
+					t.Fatal(err)
+				}
+			}
+			w.Fail(tt.call, fakes.PasswordSafeFailure{Status: tt.status})
+			err := client.Put(t.Context(), push(marked, ""))
+			if tt.call == fakes.CallDeleteSecret {
+				err = client.Delete(t.Context(), providers.Removal{Key: "app/password", Owner: pusher})
+			}
+			expectFault(t, err, tt.kind, tt.says)
+		})
+	}
+}
+
+func TestPlaces(t *testing.T) {
+	w := newWorld(t)
+	client := w.open(t, accounts)
+	for options, want := range map[string]string{
+		"": "a/b/c", `{}`: "a/b/c", `{"title":"t"}`: "a/b/t", `{"folder_name":"f"}`: "f/c", `{"folder_name":"f","title":"t"}`: "f/t",
+	} {
+		var raw json.RawMessage
+		if options != "" {
+			raw = json.RawMessage(options)
+		}
+		if got, err := client.Locate("a/b/c", raw); err != nil || got != want {
+			t.Errorf("Locate(%s) = %q, %v, want %q", options, got, err, want)
+		}
+	}
+}
