@@ -36,6 +36,9 @@ type SecretStoreProvider struct {
 	// Fake keeps the values that its own spec lists. For tests and demonstrations.
 	// +optional
 	Fake *FakeProvider `json:"fake,omitempty"`
+	// BeyondtrustWorkloadCredentials keeps static secrets in BeyondTrust Workload Credentials.
+	// +optional
+	BeyondtrustWorkloadCredentials *BeyondtrustWorkloadCredentialsProvider `json:"beyondtrustworkloadcredentials,omitempty"`
 }
 
 // SecretStoreRetrySettings limit the retries of single calls.
