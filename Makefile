@@ -33,6 +33,10 @@ help: ## List the targets.
 demo: assets bin/sluice ## Play the walkthrough on a control plane of its own. KEEP=1 leaves it running until Ctrl-C.
 	@KEEP=$(KEEP) go run ./test/demo
 
+.PHONY: demo-beyondtrust
+demo-beyondtrust: assets bin/sluice ## Show how credentials of BeyondTrust that live for a minute are replaced, for three minutes.
+	@go run ./test/demo/beyondtrust
+
 .PHONY: clean
 clean: ## Remove what make built (Go's own caches stay).
 	rm -rf bin

@@ -198,7 +198,7 @@ func (c *Controller) kept(
 		return values, false, err
 	}
 	w.carried = before.leases
-	names, known, err := c.Collector.Renamed(es.Spec.DataFrom[index].Rewrite, bound.Keys())
+	names, known, err := c.Collector.Renamed(es.Spec.DataFrom[index].Rewrite, w.keysOf(bound, slotOf(&es.Spec, index)))
 	if err != nil {
 		return nil, false, err
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
+	"github.com/sluice-operator/sluice/generators"
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/pipeline/apply"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
@@ -106,6 +107,18 @@ func leasesIn(annotation, slot string) []string {
 		}
 	}
 	return names
+}
+
+// keysOf returns the keys that a generator has yielded for a slot. Where its spec does not tell, the lease in use does.
+func (w *observed) keysOf(bound generators.Bound, slot string) []string {
+	if keys := bound.Keys(); keys != nil {
+		return keys
+	}
+	i := slices.IndexFunc(w.leases, func(s lease.State) bool { return s.Live() && s.Slot() == slot })
+	if i < 0 {
+		return nil
+	}
+	return w.leases[i].Keys()
 }
 
 // givenBack says whether the values that spec.dataFrom[index] has delivered are of no use any more, because the states that

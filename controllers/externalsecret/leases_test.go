@@ -56,7 +56,9 @@ var _ = Describe("A lent value", func() {
 		Expect(e).To(Equal(ending), "to be given back")
 	}
 
-	It("costs one lease, whatever happens to the template, the object, the target and the operator", func() {
+	DescribeTable("costs one lease, whatever happens to the template, the object, the target and the operator", func(keyless bool) {
+		w.Generator.Keyless = keyless
+		w.restart()
 		es := generated("app").ExternalSecret
 		w.Create(es)
 		w.Refuse(forbid(lab.VerbApply))
@@ -84,7 +86,10 @@ var _ = Describe("A lent value", func() {
 		Expect(w.Generator.Minted()).To(Equal(1))
 		expectStates([]string{"1"}, nil)
 		w.expectSettled(es)
-	})
+	},
+		Entry("when the generator's spec tells the keys", false),
+		Entry("when only a run tells them", true),
+	)
 
 	DescribeTable("that ends is replaced before that",
 		func(under func(gen.ExternalSecret) gen.ExternalSecret, every time.Duration) {

@@ -222,7 +222,7 @@ func wantNoSecret(h Harness, data map[string][]byte, text, what string) error {
 		}
 	}
 	for key, value := range data {
-		if len(value) >= tellingLength && strings.Contains(text, string(value)) {
+		if len(value) >= tellingLength && !slices.Contains(h.Public, key) && strings.Contains(text, string(value)) {
 			return fmt.Errorf("%s holds the value of key %q", what, key)
 		}
 	}

@@ -30,6 +30,8 @@ type Harness struct {
 	Refused []Refusal
 	// Secrets are values, such as credentials that Env resolves, that may stand in no error and in no lease.
 	Secrets []string
+	// Public are the keys whose values are no secrets, such as the name of a lease: they may stand in an error and in a lease.
+	Public []string
 	// Live returns how many leases the system behind the generator holds; nil when there is no such system.
 	Live func() int
 }

@@ -1,15 +1,10 @@
 package webhook
 
 import (
-	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -28,7 +23,7 @@ func (c *client) answer(request *http.Request, from endpoint) ([]byte, error) {
 		if errors.Is(err, errRedirect) {
 			return nil, fault.Wrap(fault.Invalid, err, "%s redirects elsewhere, which is not followed: write where it leads into spec.url", from)
 		}
-		return nil, fault.Wrap(fault.Unavailable, err, "%s: %s", from, connectionProblem(err))
+		return nil, fault.Wrap(fault.Unavailable, err, "%s: %s", from, fault.Connection(err, advice()))
 	}
 	defer response.Body.Close()
 	if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusMultipleChoices {
@@ -36,7 +31,7 @@ func (c *client) answer(request *http.Request, from endpoint) ([]byte, error) {
 	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
-		return nil, fault.Wrap(fault.Unavailable, err, "%s: the answer ends early: %s", from, connectionProblem(err))
+		return nil, fault.Wrap(fault.Unavailable, err, "%s: the answer ends early: %s", from, fault.Connection(err, advice()))
 	}
 	if len(body) > maxAnswer {
 		return nil, fault.New(fault.Invalid, "%s: the answer is larger than %d bytes", from, maxAnswer)
@@ -54,7 +49,7 @@ func refusal(response *http.Response, from endpoint, now time.Time) error {
 		return fault.New(fault.NotFound, "%s: there is nothing at spec.url", says)
 	case code == http.StatusTooManyRequests:
 		throttled := fault.New(fault.Throttled, "%s: it asks for fewer calls", says)
-		throttled.RetryAfter = retryAfter(response.Header.Get("Retry-After"), now)
+		throttled.RetryAfter = fault.ParseRetryAfter(response.Header.Get("Retry-After"), now)
 		return throttled
 	case code == http.StatusRequestTimeout, code < http.StatusBadRequest, code >= http.StatusInternalServerError:
 		return fault.New(fault.Unavailable, "%s", says)
@@ -63,37 +58,6 @@ func refusal(response *http.Response, from endpoint, now time.Time) error {
 	}
 }
 
-// retryAfter returns the wait that a header asks for, in seconds or as a time; zero when it asks for none.
-func retryAfter(header string, now time.Time) time.Duration {
-	if seconds, err := strconv.ParseUint(header, 10, 31); err == nil {
-		return time.Duration(seconds) * time.Second
-	}
-	at, err := http.ParseTime(header)
-	if err != nil {
-		return 0
-	}
-	return max(at.Sub(now), 0)
-}
-
-// connectionProblem says in plain words why there was no answer. The error itself quotes the URL.
-func connectionProblem(err error) string {
-	var certificate *tls.CertificateVerificationError
-	var dns *net.DNSError
-	var timeout net.Error
-	switch {
-	case errors.As(err, &certificate):
-		return "its certificate cannot be trusted: check spec.caBundle or spec.caProvider, the name in spec.url, and when the certificate ends"
-	case errors.Is(err, http.ErrSchemeMismatch):
-		return "it does not speak TLS"
-	case errors.As(err, &dns):
-		return "the name cannot be resolved"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused"
-	case errors.Is(err, context.Canceled):
-		return "the request was interrupted"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time: spec.timeout may be too short"
-	default:
-		return "the connection failed"
-	}
+func advice() fault.Advice {
+	return fault.Advice{Authority: "check spec.caBundle or spec.caProvider", Timeout: "spec.timeout may be too short"}
 }

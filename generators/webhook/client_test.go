@@ -50,8 +50,8 @@ func TestEndpointsThatDoNotAnswer(t *testing.T) {
 	}{
 		{"no answer in time", address + "/slow", authority, "no answer in time"},
 		{"an answer that ends early", address + "/cut", authority, "the answer ends early"},
-		{"another authority", address, stranger(t), "its certificate cannot be trusted: check spec.caBundle or spec.caProvider"},
-		{"another name", strings.Replace(address, "127.0.0.1", "localhost", 1), authority, "its certificate cannot be trusted"},
+		{"another authority", address, stranger(t), "signed by an unknown authority: check spec.caBundle or spec.caProvider"},
+		{"another name", strings.Replace(address, "127.0.0.1", "localhost", 1), authority, "its certificate is not valid for this name"},
 		{"no TLS", strings.Replace(plain.URL, "http://", "https://", 1), authority, "it does not speak TLS"},
 		{"nobody listens", closed.URL, authority, "connection refused"},
 		{"no such name", "https://endpoint.invalid/", authority, "the name cannot be resolved"},
@@ -88,7 +88,7 @@ func TestAuthority(t *testing.T) {
 	}
 	s.CABundle = nil
 	_, err := generate(t, s, environment(nil))
-	expectFault(t, err, fault.Unavailable, "its certificate cannot be trusted")
+	expectFault(t, err, fault.Unavailable, "signed by an unknown authority")
 }
 
 func TestTimeout(t *testing.T) {

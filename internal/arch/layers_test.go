@@ -16,7 +16,9 @@ type rule struct {
 }
 
 // The layers that others build on, from the ground up.
-func ground() []string    { return []string{"apis/...", "internal/fault", "internal/ownership"} }
+func ground() []string {
+	return []string{"apis/...", "internal/fault", "internal/ownership", "internal/retry"}
+}
 func contracts() []string { return []string{"providers", "generators", "templates/..."} }
 
 // machinery stands in its order: each may import those before it.
@@ -39,12 +41,17 @@ func rules() []rule {
 			packages: []string{"internal/ownership"}, mayImport: []string{"internal/fault"},
 			foreign: append(kubernetes, "sigs.k8s.io/structured-merge-diff/"),
 		},
+		{
+			packages: []string{"internal/retry"}, mayImport: []string{"apis/...", "internal/fault"},
+			foreign: append(kubernetes, "k8s.io/utils/"),
+		},
 		// Contracts.
 		{packages: []string{"providers"}, mayImport: ground()},
 		{packages: []string{"generators"}, mayImport: ground()},
 		{packages: []string{"templates/..."}, mayImport: append(ground(), "templates/...")},
 		// Implementations, and the suites that test them: never each other.
-		{packages: []string{"providers/*", "generators/*"}, mayImport: append(ground(), contracts()...)},
+		{packages: []string{"providers/*", "generators/*"}, mayImport: append(append(ground(), contracts()...), "internal/sdk/*")},
+		{packages: []string{"internal/sdk/*"}, mayImport: ground()},
 		// Faces: never an implementation, never each other.
 		{packages: []string{"controllers/*"}, mayImport: slices.Concat(ground(), contracts(), machinery())},
 		{packages: []string{"controllers"}, mayImport: slices.Concat(ground(), contracts(), machinery(), []string{"controllers/*"})},
@@ -133,6 +140,8 @@ func TestLayersAreTold(t *testing.T) {
 		{"the contracts do not know each other", "providers", module + "/generators", false},
 		{"a provider knows its contract", "providers/vault", module + "/providers", true},
 		{"and what it talks to", "providers/vault", "github.com/hashicorp/vault/api", true},
+		{"and the clients that implementations share", "providers/vault", module + "/internal/sdk/workloadcredentials", true},
+		{"which do not know what they are used for", "internal/sdk/workloadcredentials", module + "/providers", false},
 		{"a provider does not know another", "providers/vault", module + "/providers/kubernetes", false},
 		{"machinery knows no implementation", "internal/stores", module + "/providers/kubernetes", false},
 		{"machinery has an order", "internal/pipeline/apply", module + "/internal/pipeline/render", true},

@@ -18,6 +18,7 @@ func predictable() map[string]string {
 		"golang.org/x/crypto/ssh":              "which port of this machine to forward from; keys do not come near it",
 		"golang.org/x/net/http2":               "which connection to use",
 		"k8s.io/apimachinery/pkg/apis/meta/v1": "data for tests",
+		"k8s.io/apimachinery/pkg/util/wait":    "how long to wait before a call is made again",
 		"sigs.k8s.io/randfill":                 "data for tests",
 		"sigs.k8s.io/randfill/bytesource":      "data for tests",
 	}

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"github.com/sluice-operator/sluice/generators"
+	"github.com/sluice-operator/sluice/generators/beyondtrustworkloadcredentialsdynamicsecret"
 	"github.com/sluice-operator/sluice/generators/fake"
 	"github.com/sluice-operator/sluice/generators/mfa"
 	"github.com/sluice-operator/sluice/generators/password"
@@ -13,6 +14,7 @@ import (
 // Generators returns all generators.
 func Generators() (*generators.Registry, error) {
 	return generators.NewRegistry(
+		beyondtrustworkloadcredentialsdynamicsecret.New(),
 		fake.New(),
 		mfa.New(),
 		password.New(),

@@ -5,6 +5,7 @@ import (
 
 	"github.com/sluice-operator/sluice/providers"
 	"github.com/sluice-operator/sluice/providers/beyondtrust"
+	"github.com/sluice-operator/sluice/providers/beyondtrustworkloadcredentials"
 	"github.com/sluice-operator/sluice/providers/fake"
 	"github.com/sluice-operator/sluice/providers/kubernetes"
 )
@@ -13,6 +14,7 @@ import (
 func Providers(local *rest.Config) (*providers.Registry, error) {
 	return providers.NewRegistry(
 		beyondtrust.New(),
+		beyondtrustworkloadcredentials.New(),
 		fake.New(),
 		kubernetes.New(local),
 	)

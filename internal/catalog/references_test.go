@@ -168,6 +168,9 @@ func (w *world) open(t *testing.T, kind string) error {
 func bases() []esv1.SecretStoreProvider {
 	all := []esv1.SecretStoreProvider{
 		{},
+		{BeyondtrustWorkloadCredentials: &esv1.BeyondtrustWorkloadCredentialsProvider{
+			Server: esv1.BeyondtrustWorkloadCredentialsServer{APIURL: "https://127.0.0.1:1", SiteID: "a1b2c3d4-e5f6-7890-abcd-ef1234567890"},
+		}},
 		{Kubernetes: &esv1.KubernetesProvider{Auth: &esv1.KubernetesAuth{Token: &esv1.KubernetesTokenAuth{}}}},
 	}
 	value := func() *esv1.BeyondtrustValue { return &esv1.BeyondtrustValue{Value: "value"} }

@@ -51,6 +51,15 @@ type State struct{ *genv1alpha1.GeneratorState }
 // Slot names the place in the owner that the values are for; empty when it is not known.
 func (s State) Slot() string { return s.Annotations[genv1alpha1.AnnotationSlot] }
 
+// Keys are those of the values; nil when they are not known.
+func (s State) Keys() []string {
+	var keys []string
+	if json.Unmarshal([]byte(s.Annotations[genv1alpha1.AnnotationKeys]), &keys) != nil {
+		return nil
+	}
+	return keys
+}
+
 // Issued is when the lease began; zero when it is not known.
 func (s State) Issued() time.Time { return s.time(genv1alpha1.AnnotationIssuedAt) }
 

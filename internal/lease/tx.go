@@ -2,8 +2,10 @@ package lease
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -138,6 +140,10 @@ func (t *Tx) book(ctx context.Context, begun *round, slot string, bound generato
 	if err != nil {
 		return err
 	}
+	keys, err := json.Marshal(slices.Sorted(maps.Keys(begun.result.Data)))
+	if err != nil {
+		return fault.Wrap(fault.Unknown, err, "the keys of the values have no JSON form")
+	}
 	now := t.runner.Clock.Now()
 	state := State{&genv1alpha1.GeneratorState{
 		ObjectMeta: metav1.ObjectMeta{
@@ -150,6 +156,7 @@ func (t *Tx) book(ctx context.Context, begun *round, slot string, bound generato
 				genv1alpha1.AnnotationUndelivered: "true",
 				genv1alpha1.AnnotationSlot:        slot,
 				genv1alpha1.AnnotationValues:      ledger.sign(t.owner, begun.result.Data),
+				genv1alpha1.AnnotationKeys:        string(keys),
 				genv1alpha1.AnnotationRequest:     ledger.asked(t.request),
 				genv1alpha1.AnnotationIssuedAt:    now.UTC().Format(time.RFC3339),
 			},

@@ -22,8 +22,9 @@ const (
 	unreadLooks = 10
 	// steadyTime is how long a watch must have lasted for its end to be no failure like those before.
 	steadyTime = time.Minute
-	// firstRewatch is the wait after the first failure of a watch; maxWait is the longest.
+	// firstRewatch is the wait after the first failure of a watch, lastRewatch the longest.
 	firstRewatch = time.Second
+	lastRewatch  = 30 * time.Second
 )
 
 // Readers are the objects that read from stores and want to know of changes there. Its methods are called from several
@@ -179,7 +180,7 @@ func (p *Pool) follow(ctx context.Context, s *Session, w *watch) {
 	defer p.open.Done()
 	defer w.cancel()
 	defer w.try()
-	fresh := wait.Backoff{Duration: firstRewatch, Factor: 2, Jitter: 0.2, Steps: math.MaxInt32, Cap: maxWait}
+	fresh := wait.Backoff{Duration: firstRewatch, Factor: 2, Jitter: 0.2, Steps: math.MaxInt32, Cap: lastRewatch}
 	backoff := fresh
 	for ctx.Err() == nil {
 		began := p.config.Clock.Now()

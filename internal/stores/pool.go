@@ -16,6 +16,7 @@ import (
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/credentials"
 	"github.com/sluice-operator/sluice/internal/metrics"
+	"github.com/sluice-operator/sluice/internal/retry"
 	"github.com/sluice-operator/sluice/providers"
 )
 
@@ -191,7 +192,7 @@ func (p *Pool) prepare(store esv1.GenericStore, namespace string) (*Session, err
 	if s.provider, err = p.config.Providers.For(s.spec.Provider); err != nil {
 		return nil, s.in(err)
 	}
-	if s.retry, err = retrySettings(s.spec.RetrySettings); err != nil {
+	if s.retry, err = retry.Of(s.spec.RetrySettings, retry.Policy{}); err != nil {
 		return nil, s.in(err)
 	}
 	s.key = key{store: s.name, uid: store.GetUID(), generation: store.GetGeneration()}

@@ -8,6 +8,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/internal/retry"
 	"github.com/sluice-operator/sluice/providers"
 )
 
@@ -20,7 +21,7 @@ type Session struct {
 	name     providers.Store
 	spec     *esv1.SecretStoreSpec
 	provider providers.Provider
-	retry    retries
+	retry    retry.Policy
 	key      key
 	live     bool
 
@@ -181,7 +182,7 @@ func (s *Session) fetch(ctx context.Context, ref providers.Ref, options json.Raw
 
 // call runs op with the store's client, and again where the store's spec asks for retries.
 func (s *Session) call(ctx context.Context, op func(context.Context, providers.Client) error) error {
-	return s.in(s.retry.run(ctx, s.pool.config.Clock, func() error {
+	return s.in(s.retry.Run(ctx, s.pool.config.Clock, retry.Passing, func() error {
 		e, err := s.pool.acquire(ctx, s)
 		if err != nil {
 			return notAbsent(classify(err))

@@ -2,16 +2,12 @@ package kubernetes
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"regexp"
 	"strings"
-	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -40,7 +36,8 @@ func explain(err error, op operation, host string) error {
 	case errors.As(err, &status):
 		return explainStatus(err, status.Status(), op, host)
 	case errors.As(err, &connection) || errors.Is(err, context.DeadlineExceeded):
-		return fault.Wrap(fault.Unavailable, err, "%s: the API server at %s cannot be reached: %s", op, host, connectionProblem(err))
+		return fault.Wrap(fault.Unavailable, err, "%s: the API server at %s cannot be reached: %s", op, host,
+			fault.Connection(err, fault.Advice{Authority: "check server.caBundle or server.caProvider"}))
 	default:
 		return fault.Wrap(fault.Unavailable, err, "%s: the answer of %s cannot be read as one of a Kubernetes API server", op, host)
 	}
@@ -137,34 +134,6 @@ func rejectedFields(status metav1.Status) string {
 		fields = append(fields, fmt.Sprintf("%s (%s)", cause.Field, strings.TrimPrefix(string(cause.Type), "FieldValue")))
 	}
 	return ": " + strings.Join(fields, ", ")
-}
-
-// connectionProblem says in plain words why there was no answer.
-func connectionProblem(err error) string {
-	var unknownAuthority x509.UnknownAuthorityError
-	var wrongName x509.HostnameError
-	var certificate *tls.CertificateVerificationError
-	var noTLS tls.RecordHeaderError
-	var dns *net.DNSError
-	var timeout net.Error
-	switch {
-	case errors.As(err, &unknownAuthority):
-		return "its certificate is signed by an unknown authority: check server.caBundle or server.caProvider"
-	case errors.As(err, &wrongName):
-		return "its certificate is not valid for this name"
-	case errors.As(err, &certificate):
-		return "its certificate cannot be verified: it may have expired"
-	case errors.As(err, &noTLS):
-		return "it does not speak TLS"
-	case errors.As(err, &dns):
-		return "the name cannot be resolved"
-	case errors.Is(err, syscall.ECONNREFUSED):
-		return "connection refused"
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
-		return "no answer in time"
-	default:
-		return "the connection failed"
-	}
 }
 
 // String describes the operation for messages.

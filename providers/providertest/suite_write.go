@@ -56,13 +56,29 @@ func (s *suite) testVersions(t *testing.T) {
 	}
 }
 
+func (s *suite) testRoundTrip(t *testing.T) {
+	value := "\x00\xff"
+	if s.TextOnly {
+		value = "\x00\t\"\u00e4<&>\U0001f511"
+	}
+	w := providers.Write{Key: "suite-round", Owner: one, Fields: s.fields("a.b", value, "empty", "")}
+	s.wantWrites(t, w.Key, true, func() { s.put(t, w) })
+	s.wantSecret(t, w.Key, w.Fields)
+}
+
+func (s *suite) testBinary(t *testing.T) {
+	if !s.TextOnly {
+		t.Skip("the store keeps any value")
+	}
+	w := providers.Write{Key: "suite-binary", Owner: one, Fields: s.fields("k", "\xff")}
+	wantKind(t, as[providers.Writer](t, s).Put(t.Context(), w), fault.Invalid)
+	s.wantAbsent(t, w.Key)
+}
+
 func (s *suite) testWriter(t *testing.T) {
 	as[providers.Writer](t, s)
-	t.Run("round trip", func(t *testing.T) {
-		w := providers.Write{Key: "suite-round", Owner: one, Fields: s.fields("a.b", "\x00\xff", "empty", "")}
-		s.wantWrites(t, w.Key, true, func() { s.put(t, w) })
-		s.wantSecret(t, w.Key, w.Fields)
-	})
+	t.Run("round trip", s.testRoundTrip)
+	t.Run("what is no text", s.testBinary)
 	t.Run("no change writes nothing", func(t *testing.T) {
 		w := providers.Write{
 			Key: "suite-quiet", Owner: one, Fields: s.fields("k", "1", "l", "2"), Whole: true, Replace: true,

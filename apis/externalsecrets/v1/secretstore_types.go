@@ -39,6 +39,9 @@ type SecretStoreProvider struct {
 	// Beyondtrust keeps secrets in BeyondTrust Password Safe.
 	// +optional
 	Beyondtrust *BeyondtrustProvider `json:"beyondtrust,omitempty"`
+	// BeyondtrustWorkloadCredentials keeps static secrets in BeyondTrust Workload Credentials.
+	// +optional
+	BeyondtrustWorkloadCredentials *BeyondtrustWorkloadCredentialsProvider `json:"beyondtrustworkloadcredentials,omitempty"`
 }
 
 // SecretStoreRetrySettings limit the retries of single calls.

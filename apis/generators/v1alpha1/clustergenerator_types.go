@@ -5,7 +5,7 @@ import metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 // ClusterGeneratorSpec is a generator that every namespace may use.
 type ClusterGeneratorSpec struct {
 	// Kind of the generator; its spec stands in the field of Generator that belongs to it.
-	// +kubebuilder:validation:Enum=Password;SSHKey;UUID;MFA;Webhook;Fake
+	// +kubebuilder:validation:Enum=Password;SSHKey;UUID;MFA;Webhook;Fake;BeyondtrustWorkloadCredentialsDynamicSecret
 	Kind string `json:"kind"`
 	// Generator holds the spec.
 	Generator GeneratorSpec `json:"generator"`
@@ -33,6 +33,9 @@ type GeneratorSpec struct {
 	// WebhookSpec is the spec of a Webhook.
 	// +optional
 	WebhookSpec *WebhookSpec `json:"webhookSpec,omitempty"`
+	// BeyondtrustWorkloadCredentialsDynamicSecretSpec is the spec of a BeyondtrustWorkloadCredentialsDynamicSecret.
+	// +optional
+	BeyondtrustWorkloadCredentialsDynamicSecretSpec *BeyondtrustWorkloadCredentialsDynamicSecretSpec `json:"beyondtrustWorkloadCredentialsDynamicSecretSpec,omitempty"` //nolint:lll // as long as the API has it
 }
 
 // ClusterGenerator is a generator that every namespace may use. What it refers to is looked up in the namespace of the object that uses it.

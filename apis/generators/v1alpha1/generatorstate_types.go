@@ -18,6 +18,8 @@ const (
 	AnnotationSlot = "lease.sluice.dev/slot"
 	// AnnotationValues is a keyed fingerprint of the values, by which they are recognised.
 	AnnotationValues = "lease.sluice.dev/values"
+	// AnnotationKeys lists the keys of the values, as JSON.
+	AnnotationKeys = "lease.sluice.dev/keys"
 	// AnnotationRequest is a keyed fingerprint of what asked for the values.
 	AnnotationRequest = "lease.sluice.dev/request"
 	// AnnotationIssuedAt and AnnotationExpiresAt say from when until when the values are good, as RFC 3339 has it. Without

@@ -11,14 +11,16 @@ const Group = "generators.external-secrets.io"
 
 // The kinds of this package.
 const (
-	KindPassword         = "Password"
-	KindFake             = "Fake"
-	KindUUID             = "UUID"
-	KindSSHKey           = "SSHKey"
-	KindMFA              = "MFA"
-	KindWebhook          = "Webhook"
-	KindClusterGenerator = "ClusterGenerator"
-	KindGeneratorState   = "GeneratorState"
+	KindPassword = "Password"
+	KindFake     = "Fake"
+	KindUUID     = "UUID"
+	KindSSHKey   = "SSHKey"
+	KindMFA      = "MFA"
+	KindWebhook  = "Webhook"
+	// KindBeyondtrustWorkloadCredentialsDynamicSecret is as long as the API has it.
+	KindBeyondtrustWorkloadCredentialsDynamicSecret = "BeyondtrustWorkloadCredentialsDynamicSecret"
+	KindClusterGenerator                            = "ClusterGenerator"
+	KindGeneratorState                              = "GeneratorState"
 )
 
 // GroupVersion returns the group and version of the kinds in this package.
@@ -35,6 +37,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 		&SSHKey{}, &SSHKeyList{},
 		&MFA{}, &MFAList{},
 		&Webhook{}, &WebhookList{},
+		&BeyondtrustWorkloadCredentialsDynamicSecret{}, &BeyondtrustWorkloadCredentialsDynamicSecretList{},
 		&ClusterGenerator{}, &ClusterGeneratorList{},
 		&GeneratorState{}, &GeneratorStateList{},
 	)

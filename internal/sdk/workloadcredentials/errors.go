@@ -1,0 +1,90 @@
+package workloadcredentials
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+
+	"github.com/sluice-operator/sluice/internal/fault"
+)
+
+// StatusError is in the chain of an error that the API answered with.
+type StatusError struct {
+	// Status is that of HTTP.
+	Status int
+	// Code is the API's own word for the failure, such as lease_not_revocable; empty when it gave none.
+	Code string
+}
+
+// Error implements error.
+func (e *StatusError) Error() string { return fmt.Sprintf("status %d %s", e.Status, e.Code) }
+
+// Answered reports whether err is an answer of the API, and not the lack of one, after which nobody knows whether it did what it was
+// asked for.
+func Answered(err error) bool {
+	_, ok := errors.AsType[*StatusError](err)
+	return ok
+}
+
+// word is what a code looks like. Nothing else of an answer is quoted, as it may hold a value.
+var word = regexp.MustCompile(`^[a-z]{1,32}(_[a-z]{1,32}){0,8}$`)
+
+// codeOf reads the code in the body of an error, whose older form {error, message, details} has none. It is written code or Code.
+func codeOf(body []byte) string {
+	var answer struct {
+		Code string `json:"code"`
+	}
+	if json.Unmarshal(body, &answer) != nil || !word.MatchString(answer.Code) {
+		return ""
+	}
+	return answer.Code
+}
+
+// refusal explains an answer that is no success.
+func (c *Client) refusal(op operation, response *http.Response, body []byte) error {
+	cause := &StatusError{Status: response.StatusCode, Code: codeOf(body)}
+	says := fmt.Sprintf("status %d", cause.Status)
+	if cause.Code != "" {
+		says += ", " + cause.Code
+	}
+	switch {
+	case cause.Status == http.StatusUnauthorized, cause.Status == http.StatusForbidden:
+		return fault.Wrap(fault.Denied, cause,
+			"%s: %s refuses the API token (%s): check that the token in %s.auth.apikey.token is valid and has not expired, and that it may %s",
+			op.does, c.host, says, c.field, op.may)
+	case cause.Status == http.StatusNotFound:
+		return c.notFound(op, cause, body)
+	case cause.Status == http.StatusTooManyRequests:
+		throttled := fault.Wrap(fault.Throttled, cause, "%s: %s asks for fewer calls (%s)", op.does, c.host, says)
+		throttled.RetryAfter = fault.ParseRetryAfter(response.Header.Get("Retry-After"), c.clock.Now())
+		return throttled
+	case cause.Status == http.StatusRequestTimeout, cause.Status >= http.StatusInternalServerError:
+		return fault.Wrap(fault.Unavailable, cause, "%s: %s failed (%s)", op.does, c.host, says)
+	case cause.Status < http.StatusBadRequest:
+		return fault.Wrap(fault.Invalid, cause, "%s: %s redirects elsewhere, which is not followed (%s): write where it leads into %s.server.apiUrl",
+			op.does, c.host, says, c.field)
+	default:
+		return fault.Wrap(fault.Invalid, cause, "%s: %s does not accept the request (%s)", op.does, c.host, says)
+	}
+}
+
+// notFound trusts a 404 of the API alone. One of a proxy, or of a web server at a wrong address, says nothing about a secret.
+func (c *Client) notFound(op operation, cause *StatusError, body []byte) error {
+	if body = bytes.TrimSpace(body); op.absent == "" || len(body) > 0 && (body[0] != '{' || !json.Valid(body)) {
+		return fault.Wrap(fault.Unavailable, cause, "%s: there is no such API at %s: check %s.server.apiUrl and %s.server.siteId",
+			op.does, c.host, c.field, c.field)
+	}
+	return fault.Wrap(fault.NotFound, cause, "%s", op.absent)
+}
+
+// connection says why there is no answer, and what to check.
+func (c *Client) connection(err error) string {
+	return fault.Connection(err, fault.Advice{
+		Authority: fmt.Sprintf("check %s.caBundle or %s.caProvider", c.field, c.field),
+		Timeout: "check the network from the cluster to the API, whether the API responds, " +
+			"and whether a firewall blocks the connection",
+	})
+}
