@@ -23,7 +23,7 @@ var errHeld = errors.New("the change needs a generated value that only a new one
 func (c *Controller) collect(ctx context.Context, es *esv1.ExternalSecret, w *observed, d plan.Decision) (fetch.Values, error) {
 	sessions := map[esv1.SecretStoreRef]*stores.Session{}
 	options := c.openOptions()
-	if !plan.Follows(w.facts) || d.Reason == plan.ReasonForceSync {
+	if !plan.Follows(w.facts) || plan.NewRequest(w.facts.ForceSync, w.facts.HandledForceSync) {
 		options = append(options, stores.Live())
 	}
 	return c.Collector.Collect(ctx, &es.Spec, fetch.Sources{

@@ -160,7 +160,7 @@ func frozenBy(spec *esv1.ExternalSecretSpec) string {
 // be as it was is no refresh.
 func (c *Controller) record(before, es *esv1.ExternalSecret, out outcome) {
 	now := c.Clock.Now()
-	if out.decision.Reason == plan.ReasonSourceChanged && out.change.Action == apply.Keep && equality.Semantic.DeepEqual(before.Status, es.Status) {
+	if out.looked() && equality.Semantic.DeepEqual(before.Status, es.Status) {
 		return
 	}
 	c.refreshed.Set(es, now, out.facts.ForceSync)

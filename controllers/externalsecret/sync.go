@@ -46,10 +46,21 @@ type outcome struct {
 	gone, orphans []string
 }
 
+// looked says that sources which might have changed turned out to be as they were.
+func (o outcome) looked() bool {
+	return o.decision.Reason == plan.ReasonSourceChanged && o.change.Action == apply.Keep && !o.held
+}
+
 // next is how long until the next look.
 func (o outcome) next() time.Duration {
 	next := o.decision.Next
-	if o.decision.Due {
+	switch {
+	case o.looked():
+		// It was no refresh: the next one is due when it was.
+		facts := o.facts
+		facts.SourceChanged = false
+		next = plan.Sooner(plan.After(facts), plan.Refresh(facts).Next)
+	case o.decision.Due:
 		next = plan.After(o.facts)
 	}
 	return plan.Sooner(next, o.undecided)

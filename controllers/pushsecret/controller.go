@@ -72,7 +72,7 @@ type Controller struct {
 // New returns the controller.
 func New(config Config) *Controller {
 	followers := &stores.Followers[*esv1alpha1.PushSecretList]{
-		Pool: config.Stores, List: &esv1alpha1.PushSecretList{}, Follows: follows, Lost: lost, Own: own, Clock: config.Clock,
+		Pool: config.Stores, Shards: config.Shards, List: &esv1alpha1.PushSecretList{}, Follows: follows, Lost: lost, Own: own, Clock: config.Clock,
 	}
 	return &Controller{Config: config, refreshed: report.NewRefreshes(), rounds: newRounds(), followers: followers}
 }

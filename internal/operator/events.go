@@ -8,6 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/client-go/util/flowcontrol"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	logf "sigs.k8s.io/controller-runtime/pkg/log"
 
 	"github.com/sluice-operator/sluice/internal/pipeline/report"
 )
@@ -25,7 +27,7 @@ func (r tellingApart) Eventf(regarding, related runtime.Object, eventtype, reaso
 }
 
 // eventLimit is how many events an operator records at most: each is a write that costs the API server as much as a Secret
-// does, and of thousands at once nobody reads one. What they say stands in the status too. Warnings are counted apart, so that
+// does, and of thousands at once nobody reads one. What they say stands in the status too, or else in the log. Warnings are counted apart, so that
 // they are not lost among successes. It is safe for concurrent use.
 type eventLimit struct {
 	normal, warning flowcontrol.PassiveRateLimiter
@@ -65,6 +67,11 @@ func (r limited) Eventf(regarding, related runtime.Object, eventtype, reason, ac
 	}
 	if !limiter.TryAccept() {
 		r.limit.dropped(eventtype)
+		// Not all that a warning says stands in a status, such as which keys a target lost when it was taken over.
+		if o, ok := regarding.(client.Object); ok && eventtype == corev1.EventTypeWarning {
+			logf.Log.WithName("events").Info("not recorded: there are too many", "namespace", o.GetNamespace(), "name", o.GetName(),
+				"reason", reason, "note", fmt.Sprintf(note, args...))
+		}
 		return
 	}
 	r.EventRecorder.Eventf(regarding, related, eventtype, reason, action, note, args...)

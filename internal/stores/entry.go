@@ -132,9 +132,17 @@ func (p *Pool) renew(ctx context.Context, store providers.Store) {
 	p.endWatches(func(k key, w *watch) bool { return k.store == store && w.resting })
 	p.evictAll(ctx, store)
 	for k, w := range p.watches {
-		if k.store == store && w.restart != nil && p.config.Clock.Since(w.began) >= steadyTime {
-			w.restart()
+		if k.store == store {
+			p.renewWatch(w)
 		}
+	}
+}
+
+// renewWatch lets a watch begin again, from where it was. One that has just begun, and one that has not given a sign of life since,
+// goes on: else it might never give one. The mutex is held.
+func (p *Pool) renewWatch(w *watch) {
+	if w.restart != nil && p.config.Clock.Since(w.began) >= steadyTime && w.mirror.lives(w.began) {
+		w.restart()
 	}
 }
 

@@ -18,8 +18,11 @@ import (
 const (
 	// tendTime is how often a watch is asked for a sign of life.
 	tendTime = time.Minute
-	// unreadLooks is how many of these looks are between two at whether anybody reads from its store, and what of it.
+	// unreadLooks is how many of these looks are between two at whether anybody reads from its store, and what of it. It begins again
+	// then too, with the credentials and the rights of that time: not every replica checks every store.
 	unreadLooks = 10
+	// restTime is how long a store is left alone that did not allow to be watched.
+	restTime = 10 * time.Minute
 	// steadyTime is how long a watch must have lasted for its end to be no failure like those before.
 	steadyTime = time.Minute
 	// firstRewatch is the wait after the first failure of a watch, lastRewatch the longest.
@@ -190,9 +193,17 @@ func (p *Pool) follow(ctx context.Context, s *Session, w *watch) {
 		}
 		w.mirror.doubt()
 		w.try()
-		if fault.Is(err, fault.Denied) || fault.Is(err, fault.Unsupported) {
+		if fault.Is(err, fault.Unsupported) {
 			p.rest(s.key, w)
 			return
+		}
+		if fault.Is(err, fault.Denied) {
+			p.rest(s.key, w)
+			select {
+			case <-p.config.Clock.After(restTime):
+			case <-ctx.Done():
+			}
+			continue
 		}
 		p.watched(s.key, metrics.WatchFailed)
 		if p.config.Clock.Since(began) >= steadyTime {
@@ -241,6 +252,9 @@ func (p *Pool) watchOnce(ctx context.Context, s *Session, w *watch) error {
 	if ctx.Err() != nil {
 		return nil // it was to end
 	}
+	if err == nil {
+		err = fault.New(fault.Unavailable, "the watch has ended by itself")
+	}
 	p.judge(ctx, s.key, e, err)
 	return err
 }
@@ -261,8 +275,19 @@ func (p *Pool) tend(ctx context.Context, k key, w *watch) {
 		}
 		if looks%unreadLooks == 0 {
 			p.endUnread(ctx, k, w)
+			p.refresh(ctx, k, w)
 		}
 	}
+}
+
+// refresh lets a watch begin again with a new client.
+func (p *Pool) refresh(ctx context.Context, k key, w *watch) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e := p.entries[k]; e != nil {
+		p.evict(ctx, k, e)
+	}
+	p.renewWatch(w)
 }
 
 // restart lets a watch begin again, from where it was.

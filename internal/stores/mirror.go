@@ -1,7 +1,10 @@
 package stores
 
 import (
+	"iter"
 	"maps"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -15,7 +18,7 @@ const quietTime = 3 * time.Minute
 // it has no values: they are bare. It is safe for concurrent use.
 type mirror struct {
 	mu       sync.RWMutex
-	secrets  map[string]providers.Entry // nil until all was told
+	secrets  map[string]held // nil until all was told
 	position string
 	// seen is the last sign of life.
 	seen time.Time
@@ -23,6 +26,14 @@ type mirror struct {
 	broken bool
 	// writes are those of this process that the watch has not told of yet.
 	writes map[state]write
+}
+
+// held is a secret as it is kept.
+type held struct {
+	providers.Entry
+
+	// never says that its values are not to be kept, whoever reads them.
+	never bool
 }
 
 // state is a version of a secret.
@@ -78,6 +89,13 @@ func (m *mirror) doubt() {
 	m.broken = true
 }
 
+// lives reports whether the watch has given a sign of life since the given moment.
+func (m *mirror) lives(since time.Time) bool {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	return m.seen.After(since)
+}
+
 // quiet reports whether a watch that runs has given no sign of life for too long.
 func (m *mirror) quiet(now time.Time) bool {
 	m.mu.RLock()
@@ -107,7 +125,7 @@ func (m *mirror) lacks(key string) bool {
 	return m.secrets != nil && !exists
 }
 
-// find returns the secrets that match, with their values, and whether it is certain that these are all.
+// find returns the secrets that match, in the order of their keys, and whether it is certain that these are all.
 func (m *mirror) find(match func(providers.Entry) bool, now time.Time) ([]providers.Entry, bool) {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
@@ -116,28 +134,44 @@ func (m *mirror) find(match func(providers.Entry) bool, now time.Time) ([]provid
 	}
 	var found []providers.Entry
 	for _, entry := range m.secrets {
-		if !match(entry) {
+		if !match(entry.Entry) {
 			continue
 		}
 		if entry.Bare {
 			return nil, false
 		}
-		found = append(found, entry)
+		found = append(found, entry.Entry)
 	}
-	return found, true
+	slices.SortFunc(found, func(a, b providers.Entry) int { return strings.Compare(a.Key, b.Key) })
+	// That there is none is for the store alone to say.
+	return found, len(found) > 0
+}
+
+// filling returns entries that were read from the store, and fills the mirror with them on the way.
+func (m *mirror) filling(entries iter.Seq2[providers.Entry, error]) iter.Seq2[providers.Entry, error] {
+	return func(yield func(providers.Entry, error) bool) {
+		for entry, err := range entries {
+			if err == nil {
+				m.fill(entry.Key, entry.Secret)
+			}
+			if !yield(entry, err) {
+				return
+			}
+		}
+	}
 }
 
 // fill gives a bare secret its values, when they are of the state that the watch has told of.
 func (m *mirror) fill(key string, secret providers.Secret) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if known, exists := m.secrets[key]; exists && known.Bare && known.Secret.Version == secret.Version {
-		m.secrets[key] = providers.Entry{Key: key, Secret: secret}
+	if known, exists := m.secrets[key]; exists && known.Bare && !known.never && known.Secret.Version == secret.Version {
+		m.secrets[key] = held{Entry: providers.Entry{Key: key, Secret: secret}}
 	}
 }
 
 // replace takes all secrets, and returns those that there were before; nil when these are the first.
-func (m *mirror) replace(all map[string]providers.Entry) (before map[string]providers.Entry) {
+func (m *mirror) replace(all map[string]held) (before map[string]held) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before, m.secrets = m.secrets, all
@@ -145,7 +179,7 @@ func (m *mirror) replace(all map[string]providers.Entry) (before map[string]prov
 }
 
 // set takes one secret, and returns what it was before.
-func (m *mirror) set(entry providers.Entry) (before providers.Entry, existed bool) {
+func (m *mirror) set(entry held) (before held, existed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before, existed = m.secrets[entry.Key]
@@ -154,7 +188,7 @@ func (m *mirror) set(entry providers.Entry) (before providers.Entry, existed boo
 }
 
 // remove takes one secret away, and returns what it was.
-func (m *mirror) remove(key string) (before providers.Entry, existed bool) {
+func (m *mirror) remove(key string) (before held, existed bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	before, existed = m.secrets[key]
@@ -173,7 +207,7 @@ func (m *mirror) strip(wanted func(key string) bool) {
 		}
 		m.mu.Lock()
 		if now, exists := m.secrets[key]; exists && now.Secret.Version == entry.Secret.Version {
-			m.secrets[key] = bare(now)
+			m.secrets[key] = held{Entry: bare(now.Entry), never: now.never}
 		}
 		m.mu.Unlock()
 	}

@@ -21,6 +21,11 @@ func (s *Session) Get(ctx context.Context, ref esv1.ExternalSecretDataRemoteRef)
 		return nil, err
 	}
 	value, err := valueOf(secret, ref)
+	if fault.Is(err, fault.NotFound) {
+		if secret, err = s.reread(ctx, providers.Ref{Key: ref.Key, Version: ref.Version}); err == nil {
+			value, err = valueOf(secret, ref)
+		}
+	}
 	return value, s.in(err)
 }
 
@@ -32,6 +37,11 @@ func (s *Session) Map(ctx context.Context, ref esv1.ExternalSecretDataRemoteRef)
 		return nil, err
 	}
 	values, err := mapOf(secret, ref)
+	if fault.Is(err, fault.NotFound) {
+		if secret, err = s.reread(ctx, providers.Ref{Key: ref.Key, Version: ref.Version}); err == nil {
+			values, err = mapOf(secret, ref)
+		}
+	}
 	return values, s.in(err)
 }
 
@@ -48,35 +58,36 @@ func (s *Session) Find(ctx context.Context, find esv1.ExternalSecretFind) (map[s
 		if !ok {
 			return s.unsupported("be searched")
 		}
-		entries := lister.List(ctx, query)
-		if told, certain := s.told(ctx, c, query); certain {
-			entries = told
-		}
+		entries := s.search(ctx, c, lister, query)
 		found, err = collect(entries)
 		return err
 	})
 	return found, err
 }
 
-// told returns what a search finds as the watch of the store tells it, and whether it is certain that this is all.
-func (s *Session) told(ctx context.Context, c providers.Client, query providers.Query) (iter.Seq2[providers.Entry, error], bool) {
+// search returns what a search finds: as the watch of the store tells it where it is certain that this is all.
+func (s *Session) search(ctx context.Context, c providers.Client, lister providers.Lister, query providers.Query) iter.Seq2[providers.Entry, error] {
+	entries := lister.List(ctx, query)
 	watcher, ok := c.(providers.Watcher)
 	w := s.pool.watching(ctx, s.key)
 	if !ok || w == nil || s.live {
-		return nil, false
+		return entries
 	}
 	matches, err := watcher.Select(query)
 	if err != nil {
-		return nil, false // the store says so too
+		return entries // the store says so too
 	}
 	found, certain := w.mirror.find(matches, s.pool.config.Clock.Now())
+	if !certain {
+		return w.mirror.filling(entries)
+	}
 	return func(yield func(providers.Entry, error) bool) {
 		for _, entry := range found {
 			if !yield(entry, nil) {
 				return
 			}
 		}
-	}, certain
+	}
 }
 
 func queryOf(find esv1.ExternalSecretFind) (providers.Query, error) {

@@ -5,12 +5,16 @@ import (
 	"encoding/json"
 	"errors"
 	"sync"
+	"time"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/retry"
 	"github.com/sluice-operator/sluice/providers"
 )
+
+// readTimeout bounds a read that several wait for, with all its retries.
+const readTimeout = 5 * time.Minute
 
 // Session is one use of a store, usually one reconciliation long. It reads each secret once and answers from memory
 // afterwards, so that everything taken from one secret is of one version. Where the store is watched, it answers from what
@@ -31,8 +35,10 @@ type Session struct {
 
 // memo is the secret of one Ref. Its mutex makes concurrent readers of one secret wait for the first.
 type memo struct {
-	mu     sync.Mutex
-	known  bool
+	mu    sync.Mutex
+	known bool
+	// told says that the watch has told it, and not the store.
+	told   bool
 	secret providers.Secret
 	err    error
 }
@@ -118,7 +124,7 @@ func (s *Session) read(ctx context.Context, ref providers.Ref) (providers.Secret
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if !m.known {
-		m.secret, m.err = s.look(ctx, ref)
+		m.secret, m.told, m.err = s.look(ctx, ref)
 		m.known = m.err == nil || fault.Is(m.err, fault.NotFound)
 	}
 	return m.secret, m.err
@@ -126,18 +132,27 @@ func (s *Session) read(ctx context.Context, ref providers.Ref) (providers.Secret
 
 // look returns the secret of ref as the watch of the store tells it, and else as the store does, which others who look for
 // it at the same time do not ask again. That a secret is absent is for the store alone to say.
-func (s *Session) look(ctx context.Context, ref providers.Ref) (providers.Secret, error) {
+func (s *Session) look(ctx context.Context, ref providers.Ref) (secret providers.Secret, told bool, err error) {
 	if s.live {
-		return s.fetch(ctx, ref, nil)
+		secret, err = s.fetch(ctx, ref, nil)
+		return secret, false, err
 	}
 	w := s.pool.watching(ctx, s.key)
 	if w != nil && ref.Version == "" {
 		if secret, certain := w.mirror.get(ref.Key, s.pool.config.Clock.Now()); certain {
-			return secret, s.in(checkSecret(ref.Key, secret))
+			return secret, true, s.in(checkSecret(ref.Key, secret))
 		}
 	}
-	read := s.pool.reads.DoChan(s.key.String()+"\n"+ref.Version+"\n"+ref.Key, func() (any, error) {
-		return s.fetch(context.WithoutCancel(ctx), ref, nil)
+	read := s.pool.reads.DoChan(s.key.String()+"\n"+ref.Version+"\n"+ref.Key, func() (read any, err error) {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), readTimeout)
+		defer cancel()
+		defer func() {
+			// Here nobody else would catch it, and the process would end.
+			if problem := recover(); problem != nil {
+				err = s.in(fault.New(fault.Unknown, "provider %s failed by a mistake of its own", s.provider.Name()))
+			}
+		}()
+		return s.fetch(ctx, ref, nil)
 	})
 	select {
 	case result := <-read:
@@ -145,10 +160,28 @@ func (s *Session) look(ctx context.Context, ref providers.Ref) (providers.Secret
 		if w != nil && result.Err == nil && ref.Version == "" {
 			w.mirror.fill(ref.Key, secret)
 		}
-		return secret, result.Err
+		return secret, false, result.Err
 	case <-ctx.Done():
-		return providers.Secret{}, s.in(classify(ctx.Err()))
+		return providers.Secret{}, false, s.in(classify(ctx.Err()))
 	}
+}
+
+// reread returns the secret of ref as the store has it, when it was the watch that told it before: that something is absent
+// is for the store alone to say.
+func (s *Session) reread(ctx context.Context, ref providers.Ref) (providers.Secret, error) {
+	s.mu.Lock()
+	m := s.memo[ref]
+	s.mu.Unlock()
+	if m == nil {
+		return s.fetch(ctx, ref, nil)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.told {
+		m.secret, m.err = s.fetch(ctx, ref, nil)
+		m.told, m.known = false, m.err == nil || fault.Is(m.err, fault.NotFound)
+	}
+	return m.secret, m.err
 }
 
 func (s *Session) forget(key string) {

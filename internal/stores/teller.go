@@ -56,7 +56,7 @@ type teller struct {
 
 // Replace implements providers.Sink.
 func (t *teller) Replace(entries iter.Seq2[providers.Entry, error]) error {
-	all := map[string]providers.Entry{}
+	all := map[string]held{}
 	for entry, err := range entries {
 		if err != nil {
 			return err
@@ -69,12 +69,12 @@ func (t *teller) Replace(entries iter.Seq2[providers.Entry, error]) error {
 	}
 	for key, entry := range all {
 		if was, existed := before[key]; !existed || was.Secret.Version != entry.Secret.Version {
-			t.changed(key, existed, was, entry)
+			t.changed(key, existed, was.Entry, entry.Entry)
 		}
 	}
 	for key, was := range before {
 		if _, exists := all[key]; !exists {
-			t.changed(key, true, was)
+			t.changed(key, true, was.Entry)
 		}
 	}
 	return nil
@@ -83,13 +83,13 @@ func (t *teller) Replace(entries iter.Seq2[providers.Entry, error]) error {
 // Set implements providers.Sink.
 func (t *teller) Set(entry providers.Entry) {
 	was, existed := t.watch.mirror.set(t.kept(entry))
-	t.changed(entry.Key, existed, was, entry)
+	t.changed(entry.Key, existed, was.Entry, entry)
 }
 
 // Remove implements providers.Sink.
 func (t *teller) Remove(key string) {
 	was, existed := t.watch.mirror.remove(key)
-	t.changed(key, existed, was)
+	t.changed(key, existed, was.Entry)
 }
 
 // Reached implements providers.Sink.
@@ -101,11 +101,14 @@ func (t *teller) Reached(position string) {
 }
 
 // kept returns an entry as the mirror keeps it.
-func (t *teller) kept(entry providers.Entry) providers.Entry {
-	if !entry.Bare && !t.pool.wanted(t.ctx, t.session.key, t.watch, entry.Key) {
-		return bare(entry)
+func (t *teller) kept(entry providers.Entry) held {
+	if entry.Bare {
+		return held{Entry: entry, never: true}
 	}
-	return entry
+	if !t.pool.wanted(t.ctx, t.session.key, t.watch, entry.Key) {
+		return held{Entry: bare(entry)}
+	}
+	return held{Entry: entry}
 }
 
 // changed tells that a secret is another one now than it was, if it was.

@@ -95,7 +95,6 @@ func (c *client) stream(ctx context.Context, position string, sink providers.Sin
 		return position, err
 	}
 	defer stream.Stop()
-	sink.Reached(position)
 	for event := range stream.ResultChan() {
 		if event.Type == watch.Error {
 			return position, explain(apierrors.FromObject(event.Object), op, c.host)

@@ -82,17 +82,10 @@ func kind(o client.Object) string {
 	}
 }
 
-// size returns how many bytes of data an object holds.
-func size(o client.Object) (n int) {
-	switch o := o.(type) {
-	case *corev1.ConfigMap:
-		for _, text := range o.Data {
-			n += len(text)
-		}
-	case *corev1.Secret:
-		for _, value := range o.Data {
-			n += len(value)
-		}
+// size returns how many bytes an object takes when it is sent.
+func size(o client.Object) int {
+	if sized, ok := o.(interface{ Size() int }); ok {
+		return sized.Size()
 	}
-	return n
+	return 0
 }
