@@ -223,7 +223,8 @@ func TestAnswers(t *testing.T) {
 		says   string
 	}{
 		{
-			"names with a capital, the lease beside the secret", beyondtrust.Dynamic{Pascal: true},
+			"names with a capital, the lease beside the secret",
+			beyondtrust.Dynamic{Pascal: true},
 			"accessKeyId expiration leaseId secretAccessKey sessionToken", "",
 		},
 		{
@@ -238,7 +239,9 @@ func TestAnswers(t *testing.T) {
 		},
 		{"an empty field", beyondtrust.Dynamic{Fields: map[string]any{"secretAccessKey": ""}}, "", "the answer has no secretAccessKey: check"},
 		{
-			"missing fields", beyondtrust.Dynamic{Fields: map[string]any{"secretAccessKey": nil, "accessKeyId": nil}}, "",
+			"missing fields",
+			beyondtrust.Dynamic{Fields: map[string]any{"secretAccessKey": nil, "accessKeyId": nil}},
+			"",
 			"no accessKeyId, secretAccessKey: check",
 		},
 		{

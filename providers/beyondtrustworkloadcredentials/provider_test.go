@@ -151,19 +151,22 @@ func TestList(t *testing.T) {
 		want   string
 	}{
 		{
-			"by name, in all folders below", providers.Query{Name: regexp.MustCompile("^postgres")},
+			"by name, in all folders below",
+			providers.Query{Name: regexp.MustCompile("^postgres")},
 			"/eso/static/postgresCreds/port=5432 /eso/static/postgresCreds/username=u",
 		},
 		{"the name is the last part alone", providers.Query{Name: regexp.MustCompile("static")}, ""},
 		{
-			"by tags", providers.Query{Tags: map[string]string{"env": "prod"}},
+			"by tags",
+			providers.Query{Tags: map[string]string{"env": "prod"}},
 			"/eso/api/key=k /eso/static/postgresCreds/port=5432 /eso/static/postgresCreds/username=u",
 		},
 		{"by tags and name", providers.Query{Tags: map[string]string{"env": "prod"}, Name: regexp.MustCompile("api")}, "/eso/api/key=k"},
 		{"by several tags", providers.Query{Tags: map[string]string{"env": "test", "team": "a"}}, ""},
 		{"elsewhere", providers.Query{Path: "other/", Name: regexp.MustCompile("api")}, "/other/api/key=k"},
 		{
-			"everything in a folder", providers.Query{Path: "/eso/static"},
+			"everything in a folder",
+			providers.Query{Path: "/eso/static"},
 			"/eso/static/postgresCreds/port=5432 /eso/static/postgresCreds/username=u /eso/static/redis/password=p",
 		},
 		{"in a folder that is not there", providers.Query{Path: "nowhere"}, ""},
