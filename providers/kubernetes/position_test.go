@@ -68,7 +68,9 @@ func TestPositionTooLongAgoIsNoSignOfLife(t *testing.T) {
 		}
 	}
 	cancel()
-	<-ended
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
 	if want := []string{"all", "reached 8"}; !slices.Equal(told, want) {
 		t.Errorf("told %q, want %q", told, want)
 	}
