@@ -174,3 +174,52 @@ func TestAfterWithLease(t *testing.T) {
 		}
 	}
 }
+
+// An hour, second by second where something is asked for: what is lent for a quarter of an hour is looked at when the plan said, and each
+// attempt may take a while or fail, as often as there is time. At no moment does the object hold what has ended.
+func TestAnHourOfShortLeases(t *testing.T) {
+	const lifetime, hour = 15 * time.Minute, time.Hour
+	cases := []struct {
+		reason   string
+		interval time.Duration
+		// takes is how long a refresh takes, and failures how many fail first, after a wait of a minute each.
+		takes    time.Duration
+		failures int
+	}{
+		{"an interval longer than the life", hour, 0, 0},
+		{"an interval shorter than the life", 5 * time.Minute, 0, 0},
+		{"refreshes that take half a minute", hour, 30 * time.Second, 0},
+		{"a backend that is away for two minutes each time", hour, time.Second, 2},
+	}
+	for _, tt := range cases {
+		for _, identity := range []string{"a", "b", "c", "d", "e"} {
+			now := noon
+			f := plan.Facts{
+				Now: now, Policy: esv1.RefreshPeriodic, Interval: tt.interval, IntervalWritten: true, Identity: identity,
+				RefreshTime: now, Version: "1-a", SyncedVersion: "1-a", Lease: plan.Lease{From: now, Until: now.Add(lifetime)},
+			}
+			minted, next := 1, plan.After(f)
+			for now.Before(noon.Add(hour)) {
+				if next <= 0 {
+					t.Fatalf("%s: %s is never looked at again", tt.reason, identity)
+				}
+				now = now.Add(next)
+				f.Now = now
+				d := plan.Refresh(f)
+				if next = d.Next; !d.Due {
+					continue
+				}
+				now = now.Add(tt.takes + time.Duration(tt.failures)*time.Minute)
+				if now.After(f.Lease.Until) {
+					t.Errorf("%s: %s held what had ended, from %v to %v", tt.reason, identity, f.Lease.Until, now)
+				}
+				minted++
+				f.Now, f.RefreshTime, f.Lease = now, now, plan.Lease{From: now, Until: now.Add(lifetime)}
+				next = plan.After(f)
+			}
+			if most := int(hour/min(tt.interval, lifetime*3/4)) + 2; minted > most {
+				t.Errorf("%s: %d were obtained for %s in an hour, want at most %d", tt.reason, minted, identity, most)
+			}
+		}
+	}
+}
