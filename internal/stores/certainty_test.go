@@ -106,3 +106,28 @@ func TestRefusedWatchWithoutChecks(t *testing.T) {
 		}
 	})
 }
+
+// A right that is taken away and given back: what the watch had reached before is no place to go on from, since nothing is kept of it.
+func TestRightsThatComeBack(t *testing.T) {
+	following(t, func(w *world) { w.memory.Seed("k", value("first")) }, func(t *testing.T, w *world, a *audience) {
+		a.expect(t, "")
+		time.Sleep(5 * time.Minute)
+		w.memory.Fail(providertest.CallWatch, fault.New(fault.Denied, "may not watch"))
+		if _, err := w.pool.OpenStore(t.Context(), store()); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		w.memory.Fail(providertest.CallWatch, nil)
+		time.Sleep(11 * time.Minute)
+		a.expect(t, "")
+		w.memory.Seed("k", value("second"))
+		a.expect(t, "k")
+		w.expectRead("the watch tells again", "k", "second", 0)
+		time.Sleep(5 * time.Minute)
+		if _, err := w.pool.OpenStore(t.Context(), store()); err != nil {
+			t.Fatal(err)
+		}
+		w.memory.Seed("k", value("third"))
+		a.expect(t, "k")
+	})
+}

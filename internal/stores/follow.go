@@ -47,9 +47,8 @@ type watch struct {
 	mirror mirror
 	cancel context.CancelFunc
 	// tried is closed when the first try to watch has told all that there is, or has failed.
-	tried     chan struct{}
-	tryOnce   sync.Once
-	beginOnce sync.Once
+	tried   chan struct{}
+	tryOnce sync.Once
 	// restart ends what runs since it began, so that the watch begins again at once, from where it was; nil when it has never run.
 	restart context.CancelFunc
 	began   time.Time
@@ -57,15 +56,8 @@ type watch struct {
 	readers []Readers
 	// asked says that somebody wanted it lately.
 	asked bool
-	// resting says that the store cannot be watched until it changes or is checked again.
+	// resting says that the store did not let itself be watched the last time.
 	resting bool
-}
-
-// begin reports whether it is the first time that all was told.
-func (w *watch) begin() (first bool) {
-	w.beginOnce.Do(func() { first = true })
-	w.try()
-	return first
 }
 
 // join adds readers, once. The pool's mutex is held.
@@ -221,7 +213,7 @@ func (p *Pool) rest(k key, w *watch) {
 	p.mu.Lock()
 	w.resting = true
 	p.mu.Unlock()
-	w.mirror.replace(nil)
+	w.mirror.clear()
 	p.watched(k, metrics.WatchRefused)
 }
 
@@ -246,7 +238,7 @@ func (p *Pool) watchOnce(ctx context.Context, s *Session, w *watch) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	p.mu.Lock()
-	w.restart, w.began = cancel, p.config.Clock.Now()
+	w.restart, w.began, w.resting = cancel, p.config.Clock.Now(), false
 	p.mu.Unlock()
 	err = classify(watcher.Watch(ctx, w.mirror.reached(), &teller{ctx: ctx, pool: p, session: s, watch: w, client: e.client}))
 	if ctx.Err() != nil {

@@ -82,6 +82,13 @@ func (m *mirror) reach(position string, now time.Time) {
 	m.position, m.seen, m.broken = position, now, false
 }
 
+// clear forgets all that was told.
+func (m *mirror) clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.secrets, m.position = nil, ""
+}
+
 // doubt says that the store may have changed without a word.
 func (m *mirror) doubt() {
 	m.mu.Lock()
@@ -170,7 +177,7 @@ func (m *mirror) fill(key string, secret providers.Secret) {
 	}
 }
 
-// replace takes all secrets, and returns those that there were before; nil when these are the first.
+// replace takes all secrets, and returns those that there were before; nil when nothing was known.
 func (m *mirror) replace(all map[string]held) (before map[string]held) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -52,6 +52,8 @@ type teller struct {
 	session *Session
 	watch   *watch
 	client  providers.Client
+	// begins says that all was told where nothing was known before, and that nobody knows of it yet.
+	begins bool
 }
 
 // Replace implements providers.Sink.
@@ -65,6 +67,7 @@ func (t *teller) Replace(entries iter.Seq2[providers.Entry, error]) error {
 	}
 	before := t.watch.mirror.replace(all)
 	if before == nil {
+		t.begins = true
 		return nil // Reached tells it
 	}
 	for key, entry := range all {
@@ -95,7 +98,9 @@ func (t *teller) Remove(key string) {
 // Reached implements providers.Sink.
 func (t *teller) Reached(position string) {
 	t.watch.mirror.reach(position, t.pool.config.Clock.Now())
-	if t.watch.begin() {
+	if t.begins {
+		t.begins = false
+		t.watch.try()
 		t.tell(Change{lacks: t.watch.mirror.lacks})
 	}
 }
