@@ -45,9 +45,9 @@ type fleet struct {
 	rotations int
 	// keys are the keys of each Secret that the witness follows.
 	keys map[types.NamespacedName][]string
-	// seen counts the events of Secrets, signals tells what was written.
+	// seen counts the events of Secrets.
 	seen    atomic.Int64
-	signals chan string
+	signals signals
 	ended   chan error
 }
 
@@ -65,24 +65,10 @@ func newFleet(t *testing.T, name string, n int) *fleet {
 	f := &fleet{
 		Witness: &witness.Witness{}, home: name, left: name + "-left", right: name + "-right",
 		pushed: map[string][]string{}, asked: map[string]string{}, keys: map[types.NamespacedName][]string{},
-		signals: make(chan string, 1000), ended: make(chan error, 1),
+		signals: make(signals, 1000), ended: make(chan error, 1),
 	}
-	for _, namespace := range []string{f.home, f.left, f.right} {
-		f.create(t, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
-	}
-	f.create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: f.home, Name: "store"}})
-	for _, namespace := range []string{f.left, f.right} {
-		at := metav1.ObjectMeta{Namespace: namespace, Name: "store"}
-		f.create(t,
-			&rbacv1.Role{ObjectMeta: at, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}}}},
-			&rbacv1.RoleBinding{
-				ObjectMeta: at, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: at.Name},
-				Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: f.home, Name: "store"}},
-			},
-			gen.KubernetesStore(namespace, namespace, "store"),
-		)
-	}
-	f.create(t, gen.Password("maker", "password", "token"))
+	newHome(t, f.home, f.left, f.right)
+	create(t, f.home, gen.Password("maker", "password", "token"))
 	for i := range n {
 		f.plan(i)
 	}
@@ -90,11 +76,32 @@ func newFleet(t *testing.T, name string, n int) *fleet {
 	return f
 }
 
-func (f *fleet) create(t *testing.T, objects ...client.Object) {
+// newHome makes a namespace and stores in it, each of the Secrets of a namespace that has its name and is made too.
+func newHome(t *testing.T, home string, stores ...string) {
+	t.Helper()
+	for _, namespace := range append(stores, home) {
+		create(t, home, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}})
+	}
+	create(t, home, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "store"}})
+	for _, namespace := range stores {
+		at := metav1.ObjectMeta{Namespace: namespace, Name: "store"}
+		create(t, home,
+			&rbacv1.Role{ObjectMeta: at, Rules: []rbacv1.PolicyRule{{APIGroups: []string{""}, Resources: []string{"secrets"}, Verbs: []string{"*"}}}},
+			&rbacv1.RoleBinding{
+				ObjectMeta: at, RoleRef: rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: at.Name},
+				Subjects: []rbacv1.Subject{{Kind: "ServiceAccount", Namespace: home, Name: "store"}},
+			},
+			gen.KubernetesStore(namespace, namespace, "store"),
+		)
+	}
+}
+
+// create makes objects, in namespace where they name none.
+func create(t *testing.T, namespace string, objects ...client.Object) {
 	t.Helper()
 	for _, o := range objects {
 		if o.GetNamespace() == "" {
-			o.SetNamespace(f.home)
+			o.SetNamespace(namespace)
 		}
 		if err := world.Client.Create(t.Context(), o); err != nil {
 			t.Fatalf("create %s: %v", o.GetName(), err)
@@ -140,7 +147,7 @@ func (f *fleet) launch(t *testing.T) {
 		func(es gen.ExternalSecret) gen.ExternalSecret { return es.Every(time.Hour) },
 	}
 	for i, name := range f.names() {
-		f.create(t,
+		create(t, f.home,
 			gen.NewPushSecret(name).Generate(genv1alpha1.KindPassword, "maker").To(f.left, f.right).
 				Data("password", name, "password").Data("token", name+"-token", "token").Update(policies[i%len(policies)]).PushSecret,
 			// What has changed in a store while there was no operator is read when its time has come.
@@ -163,6 +170,13 @@ func (f *fleet) names() []string {
 // watch shows the witness each state of each Secret, in order, until the test ends.
 func (f *fleet) watch(t *testing.T) {
 	t.Helper()
+	watchSecrets(t, f.look, f.ended)
+	f.listen(t)
+}
+
+// watchSecrets shows each state of each Secret, in order, until the test ends. When it loses sight it says so to ended.
+func watchSecrets(t *testing.T, look func(watch.EventType, *corev1.Secret), ended chan<- error) {
+	t.Helper()
 	clientset, err := kubernetes.NewForConfig(world.Config)
 	if err != nil {
 		t.Fatal(err)
@@ -183,13 +197,12 @@ func (f *fleet) watch(t *testing.T) {
 		for event := range watching.ResultChan() {
 			secret, ok := event.Object.(*corev1.Secret)
 			if !ok {
-				f.ended <- fmt.Errorf("the witness has lost sight: %v", event.Object)
+				ended <- fmt.Errorf("the witness has lost sight: %v", event.Object)
 				return
 			}
-			f.look(event.Type, secret)
+			look(event.Type, secret)
 		}
 	}()
-	f.listen(t)
 }
 
 func (f *fleet) look(event watch.EventType, secret *corev1.Secret) {
@@ -205,7 +218,7 @@ func (f *fleet) look(event watch.EventType, secret *corev1.Secret) {
 		}
 		f.Saw(place{secret.Namespace, secret.Name, key}.String(), text)
 	}
-	f.signal(map[string]string{f.left: toLeft, f.right: toRight, f.home: toTarget}[secret.Namespace])
+	f.signals.tell(map[string]string{f.left: toLeft, f.right: toRight, f.home: toTarget}[secret.Namespace])
 }
 
 // listen signals when the status of a PushSecret is written.
@@ -223,35 +236,10 @@ func (f *fleet) listen(t *testing.T) {
 	go func() {
 		for event := range watching.ResultChan() {
 			if event.Type == watch.Modified {
-				f.signal(toStatus)
+				f.signals.tell(toStatus)
 			}
 		}
 	}()
-}
-
-func (f *fleet) signal(kind string) {
-	select {
-	case f.signals <- kind:
-	default: // nobody listens
-	}
-}
-
-// await returns when a write of the given kind is seen, and whether that was before a time has passed.
-func (f *fleet) await(kind string, longest time.Duration) bool {
-	for len(f.signals) > 0 {
-		<-f.signals
-	}
-	timer := time.After(longest)
-	for {
-		select {
-		case seen := <-f.signals:
-			if seen == kind {
-				return true
-			}
-		case <-timer:
-			return false
-		}
-	}
 }
 
 // settled are the PushSecrets whose values are everywhere what was asked for, and which say so, and the ExternalSecrets

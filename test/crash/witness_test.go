@@ -17,7 +17,7 @@ func TestTheWitnessSees(t *testing.T) {
 	secret := &corev1.Secret{
 		ObjectMeta: metav1.ObjectMeta{Namespace: f.left, Name: "p000"}, Data: map[string][]byte{"password": []byte("one")},
 	}
-	f.create(t, secret)
+	create(t, f.home, secret)
 	secret.Data["password"] = []byte("two")
 	if err := world.Client.Update(t.Context(), secret); err != nil {
 		t.Fatal(err)

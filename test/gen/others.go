@@ -63,3 +63,19 @@ func Password(name string, keys ...string) *genv1alpha1.Password {
 func Fake(name string, values map[string]string) *genv1alpha1.Fake {
 	return &genv1alpha1.Fake{ObjectMeta: metav1.ObjectMeta{Name: name}, Spec: genv1alpha1.FakeSpec{Data: values}}
 }
+
+// BeyondtrustDynamicSecret returns a generator of the credentials at a path of a site of BeyondTrust Workload Credentials. The Secret
+// has the API token and the certificate authority, under token and ca.crt.
+func BeyondtrustDynamicSecret(name, apiURL, siteID, secret, path string) *genv1alpha1.BeyondtrustWorkloadCredentialsDynamicSecret {
+	return &genv1alpha1.BeyondtrustWorkloadCredentialsDynamicSecret{
+		ObjectMeta: metav1.ObjectMeta{Name: name},
+		Spec: genv1alpha1.BeyondtrustWorkloadCredentialsDynamicSecretSpec{Provider: esv1.BeyondtrustWorkloadCredentialsProvider{
+			Auth: esv1.BeyondtrustWorkloadCredentialsAuth{APIKey: esv1.BeyondtrustWorkloadCredentialsAPIKey{
+				Token: metametav1.SecretKeySelector{Name: secret, Key: "token"},
+			}},
+			Server:     esv1.BeyondtrustWorkloadCredentialsServer{APIURL: apiURL, SiteID: siteID},
+			FolderPath: path,
+			CAProvider: &esv1.CAProvider{Type: esv1.CAProviderSecret, Name: secret, Key: "ca.crt"},
+		}},
+	}
+}

@@ -145,7 +145,7 @@ data: {ca.crt: `+base64.StdEncoding.EncodeToString(service.Authority())+`}
 			Expect(err).NotTo(HaveOccurred())
 			Expect(until).To(BeTemporally(">", now), "the Secret holds credentials that have ended")
 			if !seen[lease] && len(seen) > 0 {
-				Expect(len(service.Leases())).To(BeNumerically(">", 1), "the former ones ended before the new ones came")
+				Expect(service.Counts().Live).To(BeNumerically(">", 1), "the former ones ended before the new ones came")
 			}
 			seen[lease] = true
 			time.Sleep(20 * time.Millisecond) // a time line is looked at

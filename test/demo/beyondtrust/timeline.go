@@ -52,7 +52,7 @@ func watch(ctx context.Context, w *story.World, service *beyondtrust.WorkloadCre
 		}
 		lines = append(lines, line{lease: lease, began: now, left: length, end: until.Sub(began)})
 		fmt.Printf("%4.0f s  %s %s, lease %s, until %s (%d in force)\n",
-			now.Seconds(), s.Name, s.Data["accessKeyId"], lease, s.Data["expiration"], len(service.Leases()))
+			now.Seconds(), s.Name, s.Data["accessKeyId"], lease, s.Data["expiration"], service.Counts().Live)
 	}
 	return lines, nil
 }

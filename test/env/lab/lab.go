@@ -2,6 +2,9 @@ package lab
 
 import (
 	"context"
+	"crypto/tls"
+	"net/http"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -67,6 +70,8 @@ type Lab struct {
 	Memories *providertest.Memories
 	// Generator is behind every generator of kind Fake.
 	Generator *generatortest.Counting
+	// Generators are those of other kinds.
+	Generators []generators.Generator
 
 	ctx    context.Context //nolint:containedctx // a Lab lives as long as its test
 	events *events.FakeRecorder
@@ -104,7 +109,7 @@ func (l *Lab) Deps() controllers.Deps {
 	GinkgoHelper()
 	provided, err := providers.NewRegistry(l.Memories.Provider())
 	Expect(err).NotTo(HaveOccurred())
-	generated, err := generators.NewRegistry(l.Generator.Generator())
+	generated, err := generators.NewRegistry(append(slices.Clip(l.Generators), l.Generator.Generator())...)
 	Expect(err).NotTo(HaveOccurred())
 	measured, err := metrics.New(prometheus.NewRegistry())
 	Expect(err).NotTo(HaveOccurred())
@@ -118,6 +123,9 @@ func (l *Lab) Deps() controllers.Deps {
 		}),
 		Generators: &lease.Runner{
 			Reader: live, Generators: generated, Credentials: resolver, Clock: l.Clock, Class: stores.DefaultClass,
+			HTTP: func(settings *tls.Config) http.RoundTripper {
+				return &http.Transport{TLSClientConfig: settings, DisableKeepAlives: true}
+			},
 			Ledger: &lease.Ledger{Client: watched, Live: live, Hasher: hasher, Grace: Grace},
 		},
 		Engine: templates.New(), Hasher: hasher, Metrics: measured, Clock: l.Clock,

@@ -34,7 +34,8 @@ type WorkloadCredentials struct {
 	secrets  map[string]*staticSecret
 	folders  map[string]*folder
 	dynamics map[string]Dynamic
-	leases   map[string]*lease
+	leases   map[string]*Lease
+	issued   []*Lease
 	counts   Counts
 	troubles []trouble
 }
@@ -60,7 +61,7 @@ type Counts struct {
 func NewWorkloadCredentials(site, token string, now clock.PassiveClock) *WorkloadCredentials {
 	s := &WorkloadCredentials{
 		site: site, token: token, clock: now,
-		secrets: map[string]*staticSecret{}, folders: map[string]*folder{}, dynamics: map[string]Dynamic{}, leases: map[string]*lease{},
+		secrets: map[string]*staticSecret{}, folders: map[string]*folder{}, dynamics: map[string]Dynamic{}, leases: map[string]*Lease{},
 	}
 	s.Server = httptest.NewUnstartedServer(s.troubled(s.guarded(s.routes())))
 	// What clients do on purpose, such as to distrust the certificate, is no news.
@@ -89,13 +90,15 @@ func (s *WorkloadCredentials) Counts() Counts {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	counts := s.counts
-	for _, l := range s.leases {
+	counts.Minted = len(s.issued)
+	for _, l := range s.issued {
 		switch {
-		case l.revoked:
-		case l.expired(s.clock.Now()):
-			counts.Expired++
-		default:
+		case !l.Revoked.IsZero():
+			counts.Revoked++
+		case l.live(s.clock.Now()):
 			counts.Live++
+		default:
+			counts.Expired++
 		}
 	}
 	return counts

@@ -32,14 +32,20 @@ type Dynamic struct {
 	Pascal bool
 }
 
-// lease is something that was handed out for a time.
-type lease struct {
-	id, path, kind string
-	until          time.Time
-	revoked        bool
+// Lease is something that was handed out for a time.
+type Lease struct {
+	// ID names it, Path the dynamic secret that it is of.
+	ID, Path string
+	// Issued is when it began, and Until when it ends by itself.
+	Issued, Until time.Time
+	// Revoked is when it was given back; zero when it was not.
+	Revoked time.Time
+
+	kind string
 }
 
-func (l *lease) expired(now time.Time) bool { return !now.Before(l.until) }
+// live says that the lease is in force.
+func (l *Lease) live(now time.Time) bool { return l.Revoked.IsZero() && now.Before(l.Until) }
 
 // Define makes a dynamic secret at a path, or another one of it.
 func (s *WorkloadCredentials) Define(at string, d Dynamic) {
@@ -48,17 +54,15 @@ func (s *WorkloadCredentials) Define(at string, d Dynamic) {
 	s.dynamics[at] = d
 }
 
-// Leases returns the ids of the leases that are in force.
-func (s *WorkloadCredentials) Leases() []string {
+// Leases returns all that was ever handed out, the oldest first.
+func (s *WorkloadCredentials) Leases() []Lease {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var live []string
-	for id, l := range s.leases {
-		if !l.revoked && !l.expired(s.clock.Now()) {
-			live = append(live, id)
-		}
+	all := make([]Lease, 0, len(s.issued))
+	for _, l := range s.issued {
+		all = append(all, *l)
 	}
-	return live
+	return all
 }
 
 // generate answers 201 (exact: clients take 200 too).
@@ -67,9 +71,9 @@ func (s *WorkloadCredentials) generate(r *http.Request) (int, any) {
 	if !ok {
 		return http.StatusNotFound, failure("secret_not_found", "dynamic secret not found")
 	}
-	l := &lease{id: uuid.NewString(), path: at(r), kind: d.Type, until: s.clock.Now().Add(d.Lifetime).UTC().Truncate(time.Second)}
-	s.leases[l.id] = l
-	s.counts.Minted++
+	now := s.clock.Now()
+	l := &Lease{ID: uuid.NewString(), Path: at(r), Issued: now, Until: now.Add(d.Lifetime).UTC().Truncate(time.Second), kind: d.Type}
+	s.leases[l.ID], s.issued = l, append(s.issued, l)
 	secret := map[string]any{keyType: d.Type}
 	if d.Type == TypeAzure {
 		maps.Copy(secret, map[string]any{
@@ -81,7 +85,7 @@ func (s *WorkloadCredentials) generate(r *http.Request) (int, any) {
 			"accessKeyId":    "ASIA" + rand.Text()[:16], "secretAccessKey": rand.Text() + rand.Text()[:14], "sessionToken": "IQoJ" + rand.Text() + "=",
 		})
 	}
-	secret["leaseId"], secret["expiration"] = l.id, l.until.Format(time.RFC3339)
+	secret["leaseId"], secret["expiration"] = l.ID, l.Until.Format(time.RFC3339)
 	for name, value := range d.Fields {
 		if secret[name] = value; value == nil {
 			delete(secret, name)
@@ -108,23 +112,22 @@ func (s *WorkloadCredentials) generate(r *http.Request) (int, any) {
 // readLease tells what a lease is for (3p: that one can ask).
 func (s *WorkloadCredentials) readLease(r *http.Request) (int, any) {
 	l, ok := s.leases[r.PathValue("lease")]
-	if !ok || l.revoked || l.expired(s.clock.Now()) {
+	if !ok || !l.live(s.clock.Now()) {
 		return http.StatusNotFound, failure("lease_not_found", "lease not found")
 	}
-	return http.StatusOK, map[string]any{"leaseId": l.id, keyPath: l.path, keyType: l.kind, "expiration": l.until.Format(time.RFC3339)}
+	return http.StatusOK, map[string]any{"leaseId": l.ID, keyPath: l.Path, keyType: l.kind, "expiration": l.Until.Format(time.RFC3339)}
 }
 
 // revoke ends a lease, of Azure alone (3p).
 func (s *WorkloadCredentials) revoke(r *http.Request) (int, any) {
 	l, ok := s.leases[r.PathValue("lease")]
 	switch {
-	case !ok || l.revoked || l.expired(s.clock.Now()):
+	case !ok || !l.live(s.clock.Now()):
 		return http.StatusNotFound, failure("lease_not_found", "lease not found")
 	case l.kind == TypeAWS:
 		return http.StatusBadRequest, failure("lease_not_revocable", "credentials of this type cannot be revoked")
 	}
-	l.revoked = true
-	s.counts.Revoked++
+	l.Revoked = s.clock.Now()
 	return http.StatusNoContent, nil
 }
 
