@@ -59,6 +59,89 @@ spec:
         name: aws-dynamic-generator
 `
 
+// workloadCredentialsParts are the other examples of that page: a generator that is put together from those that show a part of it,
+// and the ExternalSecrets that refer to it. The page writes some of them without apiVersion in generatorRef.
+const workloadCredentialsParts = `---
+apiVersion: generators.external-secrets.io/v1alpha1
+kind: BeyondtrustWorkloadCredentialsDynamicSecret
+metadata:
+  name: beyondtrustworkloadcredentials-ds
+spec:
+  provider:
+    auth:
+      apikey:
+        token:
+          name: api-token
+          key: token
+    server:
+      apiUrl: "https://api.beyondtrust.io/site"
+      siteId: "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
+    folderPath: "my/dynamic"
+    caProvider:
+      type: Secret
+      name: my-ca-bundle
+      key: ca.crt
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata:
+  name: often
+spec:
+  refreshInterval: 5m
+  refreshPolicy: Periodic
+  target:
+    name: app-aws-credentials
+  dataFrom:
+  - sourceRef:
+      generatorRef:
+        apiVersion: generators.external-secrets.io/v1alpha1
+        kind: BeyondtrustWorkloadCredentialsDynamicSecret
+        name: beyondtrustworkloadcredentials-ds
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata:
+  name: aws-credentials
+spec:
+  refreshInterval: 45m
+  target:
+    name: aws-temp-creds
+  dataFrom:
+  - sourceRef:
+      generatorRef:
+        apiVersion: generators.external-secrets.io/v1alpha1
+        kind: BeyondtrustWorkloadCredentialsDynamicSecret
+        name: beyondtrustworkloadcredentials-ds
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata:
+  name: app-1-aws-creds
+spec:
+  refreshInterval: 45m
+  target:
+    name: app-1-aws-credentials
+  dataFrom:
+  - sourceRef:
+      generatorRef:
+        kind: BeyondtrustWorkloadCredentialsDynamicSecret
+        name: beyondtrustworkloadcredentials-ds
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata:
+  name: app-2-aws-creds
+spec:
+  refreshInterval: 45m
+  target:
+    name: app-2-aws-credentials
+  dataFrom:
+  - sourceRef:
+      generatorRef:
+        kind: BeyondtrustWorkloadCredentialsDynamicSecret
+        name: beyondtrustworkloadcredentials-ds
+`
+
 var _ = Describe("credentials of BeyondTrust Workload Credentials", Label("generators", "beyondtrust"), func() {
 	const (
 		site, token = "a1b2c3d4-e5f6-7890-abcd-ef1234567890", "CANARY-api-token"
@@ -128,6 +211,24 @@ data: {ca.crt: `+base64.StdEncoding.EncodeToString(service.Authority())+`}
 			return strings.Join(manifests("docs/generators/beyondtrustworkloadcredentialsdynamicsecret.md"), "---\n")
 		}),
 	)
+
+	It("are a set of its own for each that refers to the generator, as BeyondTrust's other examples show", func(ctx context.Context) {
+		service.Define("my/dynamic", beyondtrust.Dynamic{Type: beyondtrust.TypeAWS, Lifetime: time.Hour})
+		ns := prepared(ctx, "beyondtrust-parts")
+		applyIn(ctx, ns, here(workloadCredentialsParts))
+		leases := map[string]string{}
+		for name, target := range map[string]string{
+			"often": "app-aws-credentials", "aws-credentials": "aws-temp-creds",
+			"app-1-aws-creds": "app-1-aws-credentials", "app-2-aws-creds": "app-2-aws-credentials",
+		} {
+			Eventually(ready(ctx, &esv1.ExternalSecret{}, ns, name)).Should(haveStatus(metav1.ConditionTrue))
+			data := secret(ctx, ns, target).Data
+			Expect(data).To(And(HaveLen(5), HaveKey("accessKeyId")))
+			leases[string(data["leaseId"])] = name
+		}
+		Expect(leases).To(HaveLen(4))
+		Expect(service.Counts().Minted).To(Equal(4))
+	})
 
 	It("are replaced before they end, and those of Azure are given back", func(ctx context.Context) {
 		const lifetime = 12 * time.Second
@@ -217,6 +318,27 @@ spec: {hard: {secrets: "0"}}
 		failed("refuses the API token (status 401, unauthorized)", "is valid and has not expired")
 		applyIn(ctx, ns, "apiVersion: v1\nkind: Secret\nmetadata: {name: api-token}\nstringData: {token: CANARY-renewed}\n")
 		isReady(ctx, ns)
+	})
+
+	It("come and go as the sample shows", func(ctx context.Context) {
+		ns := prepared(ctx, "beyondtrust-sample")
+		service.Put("production/database", map[string]any{"password": "CANARY-read"}, nil)
+		service.Define("production/azure", beyondtrust.Dynamic{Type: beyondtrust.TypeAzure, Lifetime: time.Hour})
+		authority := base64.StdEncoding.EncodeToString(service.Authority())
+		sample := regexp.MustCompile(`(?m)^( *)server:$`).ReplaceAllString(
+			here(strings.ReplaceAll(sampleIn(ns, "beyondtrust/workloadcredentials.yaml"), "not-a-secret", token)),
+			"${1}caBundle: "+authority+"\n${1}server:")
+		applyIn(ctx, ns, sample)
+		expectWorking(ctx, objectsIn(sample)...)
+		values, _ := service.Static("production/database-copy")
+		Expect(values).To(Equal(map[string]any{"password": "CANARY-read"}))
+		values, _ = service.Static("production/azure-login")
+		Expect(values).To(And(HaveLen(2), HaveKeyWithValue("clientSecret", Not(BeEmpty()))))
+
+		kubectl(ctx, "delete", "pushsecret", "-n", ns, "azure")
+		Eventually(func() map[string]any { values, _ := service.Static("production/azure-login"); return values }).Should(BeNil())
+		Eventually(func() int { return service.Counts().Revoked }).Should(Equal(1))
+		sum()
 	})
 
 	It("can be read from and pushed to a store", func(ctx context.Context) {

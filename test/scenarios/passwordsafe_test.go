@@ -120,6 +120,16 @@ spec:
 		Eventually(func() int { return server.Counts().OpenRequests }).Should(BeZero())
 	})
 
+	It("delivers and takes what the sample shows", func(ctx context.Context) {
+		ns := namespace(ctx, "sample-passwordsafe")
+		sample := here(strings.NewReplacer("clientId: 6138d050-e266-4b05-9ced-35e7dd5093ae", "clientId: "+beyondtrust.PasswordSafeClientID,
+			"clientSecret: not-a-secret", "clientSecret: "+beyondtrust.PasswordSafeClientSecret).
+			Replace(sampleIn(ns, "beyondtrust/passwordsafe.yaml")))
+		applyIn(ctx, ns, sample)
+		expectWorking(ctx, objectsIn(sample)...)
+		Expect(texts(secret(ctx, ns, "from-passwordsafe").Data)).To(And(HaveLen(2), HaveKeyWithValue("api-token", "CANARY-token")))
+	})
+
 	It("says what is wrong with a store", func(ctx context.Context) {
 		const somewhere = `server: {apiUrl: "https://h/BeyondTrust/api/public/v3", verifyCA: true}`
 		for says, spec := range map[string]string{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -15,6 +16,7 @@ import (
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
+	"github.com/sluice-operator/sluice/test/story"
 )
 
 var _ = Describe("the samples", Label("samples"), Ordered, func() {
@@ -95,6 +97,22 @@ var _ = Describe("the samples", Label("samples"), Ordered, func() {
 func objectsOf(file string) []*unstructured.Unstructured {
 	GinkgoHelper()
 	objects, err := world.Objects(file)
+	Expect(err).NotTo(HaveOccurred())
+	return objects
+}
+
+// sampleIn returns a sample as a user writes it for another namespace.
+func sampleIn(ns, file string) string {
+	GinkgoHelper()
+	text, err := os.ReadFile(world.Path("config/samples/" + file))
+	Expect(err).NotTo(HaveOccurred())
+	return strings.ReplaceAll(string(text), "namespace: sluice-samples", "namespace: "+ns)
+}
+
+// objectsIn returns the objects of a manifest.
+func objectsIn(manifest string) []*unstructured.Unstructured {
+	GinkgoHelper()
+	objects, err := story.Parse(strings.NewReader(manifest))
 	Expect(err).NotTo(HaveOccurred())
 	return objects
 }
