@@ -80,7 +80,7 @@ test: assets bin/sluice bin/helm bin/postgres ## Run all tests; builds what they
 	go test -timeout $(TEST_TIMEOUT) ./...
 
 .PHONY: test-crash
-test-crash: assets bin/sluice ## Kill the operator 200 times, then put a bad network before it for a minute. SEED= repeats a run.
+test-crash: assets bin/sluice ## Kill the operator 200 times, the same with leases, then put a bad network before it. SEED= repeats a run.
 	go test ./test/crash -count=1 -v -timeout $(TEST_TIMEOUT) -crash.kills=200 -crash.objects=100 -crash.disturbed=1m \
 		$(if $(SEED),-crash.seed=$(SEED))
 
