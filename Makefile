@@ -81,7 +81,7 @@ test: assets bin/sluice bin/helm bin/postgres ## Run all tests; builds what they
 
 .PHONY: test-crash
 test-crash: assets bin/sluice ## Kill the operator 200 times, the same with leases, then put a bad network before it. SEED= repeats a run.
-	go test ./test/crash -count=1 -v -timeout $(TEST_TIMEOUT) -crash.kills=200 -crash.objects=100 -crash.disturbed=1m \
+	go test ./test/crash -count=1 -v -timeout 40m -crash.kills=200 -crash.objects=100 -crash.disturbed=1m \
 		$(if $(SEED),-crash.seed=$(SEED))
 
 # Steps are chosen with ONLY=cold,restart; PROFILE=folder keeps profiles of the operator; BENCH_FLAGS= takes the other flags.
