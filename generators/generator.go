@@ -23,7 +23,8 @@ type Object interface {
 	runtime.Object
 }
 
-// Func runs a generator once. Each run is a new value; what is obtained from elsewhere is returned as a Lease.
+// Func runs a generator once. Each run is a new value; what is obtained from elsewhere is returned as a Lease. A Lease that comes with
+// an error is of no use, and is given back by the caller.
 type Func[S any] func(ctx context.Context, spec *S, env Env) (Result, error)
 
 // RevokeFunc gives back what a lease describes. It is idempotent: what is gone already is no error.

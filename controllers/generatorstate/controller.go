@@ -126,16 +126,25 @@ func (c *Controller) collect(ctx context.Context, state lease.State) error {
 	if !state.DeletionTimestamp.IsZero() && !controllerutil.ContainsFinalizer(state, genv1alpha1.FinalizerGeneratorState) {
 		return nil
 	}
-	if err := c.Generators.Revoke(ctx, state.GeneratorState); err != nil {
-		if c.patience(state) > 0 {
-			return fault.In(err, "could not be given back")
+	if !c.over(state) {
+		if err := c.Generators.Revoke(ctx, state.GeneratorState); err != nil {
+			if c.patience(state) > 0 {
+				return fault.In(err, "could not be given back")
+			}
+			c.abandon(ctx, state, err)
 		}
-		c.abandon(ctx, state, err)
 	}
 	return fault.In(c.remove(ctx, state), "could not be removed after it was given back")
 }
 
-// patience is for how long giving back is still tried. What nobody deletes is tried for ever.
+// over reports whether what the state describes has ended by itself, for long enough that no clock which is a little late thinks
+// otherwise. It need not be given back, which may not be possible at all: to a token that may only obtain, or a site that is gone.
+func (c *Controller) over(state lease.State) bool {
+	ends := state.Expires()
+	return !ends.IsZero() && c.Clock.Since(ends) >= report.CleanupPatience
+}
+
+// patience is for how long giving back is still tried. What nobody deletes is tried until it has ended by itself.
 func (c *Controller) patience(state lease.State) time.Duration {
 	if state.DeletionTimestamp.IsZero() {
 		return report.CleanupPatience

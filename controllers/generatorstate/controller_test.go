@@ -62,6 +62,26 @@ var _ = Describe("A lease", func() {
 		Expect(w.Generator.Revoked()).To(BeZero())
 	})
 
+	It("that cannot be given back is kept until it has ended by itself, and no longer", func() {
+		w.Generator.Lifetime = time.Hour
+		es := generated().ExternalSecret
+		w.sync(es)
+		w.rotate(es, "1")
+		w.Reconcile(w.owner, es)
+		w.Generator.FailRevoke(errGone)
+		old := w.oldest()
+		w.Clock.Step(time.Hour + time.Minute)
+		_, err := w.Try(w.collector, old)
+		Expect(err).To(MatchError(ContainSubstring("could not be given back")))
+		lab.ExpectNotReady(old, genv1alpha1.ReasonStateError, "could not be given back")
+		w.Clock.Step(time.Minute)
+		w.Reconcile(w.collector, old)
+		Expect(w.Gone(old)).To(BeTrue())
+		Expect(w.state().Spec.State.Raw).To(MatchJSON(`{"lease": 2}`))
+		w.collect()
+		Expect(w.states()).To(HaveLen(1), "what is in use is no matter of its end")
+	})
+
 	It("is replaced by the next, and given back after the grace period", func() {
 		es := generated().ExternalSecret
 		w.sync(es)

@@ -35,6 +35,7 @@ type Counting struct {
 	live         map[int]bool
 	revocations  int
 	generateFail error
+	uselessFail  error
 	revokeFail   error
 }
 
@@ -68,6 +69,13 @@ func (c *Counting) FailGenerate(err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.generateFail = err
+}
+
+// FailUseless makes every run mint a lease and return it with err, until it is called with nil.
+func (c *Counting) FailUseless(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.uselessFail = err
 }
 
 // FailRevoke makes every revocation return err and revoke nothing, until it is called with nil.
@@ -117,6 +125,9 @@ func (c *Counting) generate(_ context.Context, spec *genv1alpha1.FakeSpec, env g
 	result.Lease = &generators.Lease{State: fmt.Appendf(nil, `{"lease":%d}`, c.minted)}
 	if c.Lifetime > 0 {
 		result.Lease.ExpiresAt = env.Clock.Now().Add(c.Lifetime)
+	}
+	if c.uselessFail != nil {
+		return generators.Result{Lease: result.Lease}, c.uselessFail
 	}
 	return result, nil
 }

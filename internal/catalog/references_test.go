@@ -279,7 +279,7 @@ func TestGeneratorsReadWhereTheyAreUsed(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				_, err = runner.Run(t.Context(), home, bound)
+				_, err = runner.Begin(lease.Owner{Object: &metav1.ObjectMeta{Namespace: home}}, "").Run(t.Context(), "", bound)
 				if err == nil || !strings.Contains(err.Error(), "namespace") || slices.Contains(w.read, away) {
 					t.Errorf("%s: it was read in %q, %v", ref.path, w.read, err)
 				}

@@ -47,8 +47,10 @@ type Error struct {
 	Kind Kind
 	// Message is what users read in a status, an event or a log.
 	Message string
-	// RetryAfter is the wait that a throttling system asked for; zero when it did not.
+	// RetryAfter is the wait that a system asked for which is throttling or not available; zero when it did not.
 	RetryAfter time.Duration
+	// Costly says that each try uses something up that is not had back, so that tries are to be few.
+	Costly bool
 	// Cause is for the log at debug level only: the text of a foreign error may quote values.
 	Cause error
 }
@@ -70,7 +72,7 @@ func Wrap(kind Kind, cause error, format string, args ...any) *Error {
 	return &Error{Kind: kind, Message: fmt.Sprintf(format, args...), Cause: cause}
 }
 
-// In returns err with a formatted context in front of its message, and keeps kind and RetryAfter. An error without a
+// In returns err with a formatted context in front of its message, and keeps kind, RetryAfter and Costly. An error without a
 // kind becomes Unknown and its own text is left out of the message. In returns nil for a nil err.
 func In(err error, format string, args ...any) error {
 	if err == nil {
@@ -81,7 +83,7 @@ func In(err error, format string, args ...any) error {
 	if !errors.As(err, &e) {
 		return &Error{Kind: Unknown, Message: context + ": unexpected error, see the operator's log", Cause: err}
 	}
-	return &Error{Kind: e.Kind, Message: context + ": " + Message(err), RetryAfter: e.RetryAfter, Cause: err}
+	return &Error{Kind: e.Kind, Message: context + ": " + Message(err), RetryAfter: e.RetryAfter, Costly: e.Costly, Cause: err}
 }
 
 // Lasting says that trying again does not help: it takes a change of what was asked for, or of what stands in its way.
@@ -112,6 +114,12 @@ func RetryAfter(err error) time.Duration {
 		return e.RetryAfter
 	}
 	return 0
+}
+
+// Costly reports whether each try that fails with err uses something up.
+func Costly(err error) bool {
+	e, ok := errors.AsType[*Error](err)
+	return ok && e.Costly
 }
 
 // Chain describes the causes of err for the log: their types, and what an API server said of its reason. Their texts may

@@ -25,18 +25,40 @@ type Ledger struct {
 	Grace time.Duration
 }
 
-// list returns the states of owner.
-func (*Ledger) list(ctx context.Context, reader client.Reader, owner Owner) ([]State, error) {
+// cached returns the states of owner as the cache has them.
+func (l *Ledger) cached(ctx context.Context, owner Owner) ([]State, error) {
+	key := owner.key() // once: a namespace may have thousands of states
+	return list(ctx, l.Client, owner, func(s *genv1alpha1.GeneratorState) bool { return labelled(key, s) || owner.owns(s) })
+}
+
+// current returns the states of owner as the API server has them: by their label, so that the answer is no larger than it has to be
+// in a namespace with thousands of states. Those of the reference implementation do not have it, and are taken from the cache: nobody
+// makes any more of them.
+func (l *Ledger) current(ctx context.Context, owner Owner) ([]State, error) {
+	key := owner.key()
+	own, err := list(ctx, l.Live, owner, func(*genv1alpha1.GeneratorState) bool { return true },
+		client.MatchingLabels{genv1alpha1.LabelOwnerKey: key})
+	if err != nil {
+		return nil, err
+	}
+	inherited, err := list(ctx, l.Client, owner, func(s *genv1alpha1.GeneratorState) bool { return !labelled(key, s) && owner.owns(s) })
+	return append(own, inherited...), err
+}
+
+// list returns the states in the namespace of owner for which is holds.
+func list(
+	ctx context.Context, reader client.Reader, owner Owner, is func(*genv1alpha1.GeneratorState) bool, options ...client.ListOption,
+) ([]State, error) {
 	var all genv1alpha1.GeneratorStateList
-	if err := reader.List(ctx, &all, client.InNamespace(owner.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
+	options = append(options, client.InNamespace(owner.GetNamespace()), client.UnsafeDisableDeepCopy)
+	if err := reader.List(ctx, &all, options...); err != nil {
 		return nil, fault.OfWrite(err, "list", fault.Object{
 			Kind: "GeneratorState", Resource: "generatorstates", Namespace: owner.GetNamespace(),
 		})
 	}
 	var states []State
-	key := owner.key() // once: a namespace may have thousands of states
 	for i := range all.Items {
-		if owner.has(key, &all.Items[i]) {
+		if is(&all.Items[i]) {
 			states = append(states, State{all.Items[i].DeepCopy()})
 		}
 	}

@@ -102,19 +102,6 @@ func (r *Runner) get(ctx context.Context, namespace string, ref esv1.GeneratorRe
 	}
 }
 
-// Run runs a generator once for an object in namespace, outside of any transaction. A generator that obtains leases is
-// fault.Unsupported here, and what it obtained is given back.
-func (r *Runner) Run(ctx context.Context, namespace string, bound generators.Bound) (map[string][]byte, error) {
-	result, err := bound.Generate(ctx, r.env(namespace, bound))
-	if err != nil {
-		return nil, fault.In(err, "%s", described(bound))
-	}
-	if result.Lease == nil {
-		return result.Data, nil
-	}
-	return nil, r.refuse(ctx, namespace, bound, result.Lease)
-}
-
 // refuse gives a lease back and says why.
 func (r *Runner) refuse(ctx context.Context, namespace string, bound generators.Bound, obtained *generators.Lease) error {
 	if err := bound.Revoke(ctx, obtained.State, r.env(namespace, bound)); err != nil {

@@ -31,11 +31,12 @@ func (o Owner) key() string {
 	return hex.EncodeToString(sum[:])
 }
 
-// has says whether a state belongs to the owner, whose key is given. Those of the reference implementation name it in an owner
-// reference alone.
-func (o Owner) has(key string, state *genv1alpha1.GeneratorState) bool {
-	return state.Labels[genv1alpha1.LabelOwnerKey] == key ||
-		slices.ContainsFunc(state.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == o.GetUID() })
+// labelled says whether a state belongs to the owner whose key is given.
+func labelled(key string, state *genv1alpha1.GeneratorState) bool { return state.Labels[genv1alpha1.LabelOwnerKey] == key }
+
+// owns says whether an owner reference of the state names the owner: those of the reference implementation have no more.
+func (o Owner) owns(state *genv1alpha1.GeneratorState) bool {
+	return slices.ContainsFunc(state.OwnerReferences, func(r metav1.OwnerReference) bool { return r.UID == o.GetUID() })
 }
 
 // reference does not block the deletion of the owner, which would take a right to the finalizers of its kind.

@@ -66,7 +66,7 @@ func (t *Tx) Run(ctx context.Context, slot string, bound generators.Bound) (map[
 	}
 	result, err := bound.Generate(ctx, r.env(t.owner.GetNamespace(), bound))
 	if err != nil {
-		return nil, fault.In(err, "%s", described(bound))
+		return nil, t.discard(ctx, result.Lease, slot, bound, fault.In(err, "%s", described(bound)))
 	}
 	begun := round{id: id, result: result}
 	if result.Lease != nil {
@@ -98,6 +98,28 @@ func (t *Tx) undo(ctx context.Context, begun round, slot string, bound generator
 			described(bound), fault.Message(err))
 	}
 	return fault.In(cause, "%s: what it obtained could not be written down, and was given back", described(bound))
+}
+
+// discard gives back at once what came with an error, and returns that error. What cannot be given back now is written down, for the
+// collector to try again.
+func (t *Tx) discard(ctx context.Context, obtained *generators.Lease, slot string, bound generators.Bound, why error) error {
+	if obtained == nil {
+		return why
+	}
+	r := t.runner
+	err := bound.Revoke(ctx, obtained.State, r.env(t.owner.GetNamespace(), bound))
+	if err != nil && r.Ledger != nil {
+		useless := round{result: generators.Result{Lease: obtained}}
+		if err = t.book(ctx, &useless, slot, bound); err == nil {
+			t.booked = t.booked[:len(t.booked)-1]
+			err = r.Ledger.release(ctx, *useless.state, r.Clock.Now())
+		}
+	}
+	said := fault.Message(why)
+	if err != nil {
+		said += ". What was obtained could not be given back: " + fault.Message(err)
+	}
+	return &fault.Error{Kind: fault.KindOf(why), Message: said, RetryAfter: fault.RetryAfter(why), Costly: true, Cause: why}
 }
 
 // resume reports whether the values of an earlier try can be delivered by this one, and sees to it that they stay until
@@ -227,7 +249,7 @@ func (r *Runner) States(ctx context.Context, owner Owner) ([]State, error) {
 	if r.Ledger == nil {
 		return nil, nil
 	}
-	return r.Ledger.list(ctx, r.Ledger.Client, owner)
+	return r.Ledger.cached(ctx, owner)
 }
 
 // Current returns the states of owner as the API server has them. It is for decisions that must not rest on a stale cache.
@@ -235,7 +257,7 @@ func (r *Runner) Current(ctx context.Context, owner Owner) ([]State, error) {
 	if r.Ledger == nil {
 		return nil, nil
 	}
-	return r.Ledger.list(ctx, r.Ledger.Live, owner)
+	return r.Ledger.current(ctx, owner)
 }
 
 // Settle decides about what earlier transactions of owner have left undelivered, and returns the states as they are then,

@@ -187,6 +187,35 @@ func TestWhatIsObtainedIsWrittenDownAtTheEnd(t *testing.T) {
 	}
 }
 
+func TestWhatIsOfNoUseIsGivenBack(t *testing.T) {
+	useless := &fault.Error{Kind: fault.Invalid, Message: "the answer has no password"}
+	for _, refused := range []error{nil, fault.New(fault.Denied, "the token may not revoke")} {
+		d := newDesk(t, interceptor.Funcs{})
+		d.system.FailUseless(useless)
+		d.system.FailRevoke(refused)
+		bound, err := d.Bind(t.Context(), "app", esv1.GeneratorRef{Kind: "Fake", Name: "one"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tx := d.Begin(d.owner, "")
+		_, err = tx.Run(t.Context(), slot, bound)
+		expectFault(t, err, fault.Invalid, `generator Fake "one": the answer has no password`)
+		if !fault.Costly(err) {
+			t.Error("it is not said that each try costs something")
+		}
+		if len(tx.Booked()) > 0 {
+			t.Error("it can be delivered")
+		}
+		states := d.states()
+		if refused == nil && (len(states) > 0 || len(d.system.Live()) > 0) {
+			t.Errorf("%v are written down, %v in force, of what was given back", states, d.system.Live())
+		}
+		if refused != nil && (len(states) != 1 || states[0].Undelivered() || !states[0].Overdue(d.clock.Now())) {
+			t.Errorf("%v is written down of what could not be given back, want it to be tried again", states)
+		}
+	}
+}
+
 func TestDeliverOfWhatIsGone(t *testing.T) {
 	for _, finalizers := range [][]string{{genv1alpha1.FinalizerGeneratorState}, nil} {
 		d := newDesk(t, interceptor.Funcs{})
@@ -217,6 +246,21 @@ func TestOwnersAreToldApart(t *testing.T) {
 		"of another name":      {Object: &metav1.ObjectMeta{Namespace: "app", Name: "b", UID: "b"}, Kind: d.owner.Kind},
 		"of another namespace": {Object: &metav1.ObjectMeta{Namespace: "b", Name: "app", UID: "b"}, Kind: d.owner.Kind},
 		"of another kind":      {Object: &metav1.ObjectMeta{Namespace: "app", Name: "app", UID: "b"}, Kind: schema.GroupVersionKind{Kind: "PushSecret"}},
+	}
+	stranger := &genv1alpha1.GeneratorState{ObjectMeta: metav1.ObjectMeta{
+		Namespace: "app", Name: "unlabelled", OwnerReferences: []metav1.OwnerReference{{Kind: d.owner.Kind.Kind, Name: "old", UID: "old"}},
+	}}
+	if err := d.client.Create(t.Context(), stranger); err != nil {
+		t.Fatal(err)
+	}
+	old := lease.Owner{Object: &metav1.ObjectMeta{Namespace: "app", Name: "old", UID: "old"}, Kind: d.owner.Kind}
+	for _, read := range []func(context.Context, lease.Owner) ([]lease.State, error){d.Current, d.States} {
+		if states, err := read(t.Context(), old); err != nil || len(states) != 1 || states[0].Name != "unlabelled" {
+			t.Errorf("an owner that has what the reference implementation made has %v, %v", states, err)
+		}
+		if states, err := read(t.Context(), d.owner); err != nil || len(states) != 1 || states[0].Name == "unlabelled" {
+			t.Errorf("an owner has %v, %v, want its own alone", states, err)
+		}
 	}
 	for which, owner := range others {
 		if states, err := d.Current(t.Context(), owner); err != nil || len(states) > 0 {

@@ -93,6 +93,13 @@ const (
 // queue's own waits grow to the same length.
 const safetyNet = 5 * time.Minute
 
+const (
+	// longestAsked is the longest wait that a system can ask for: some ask for years by mistake.
+	longestAsked = 10 * time.Minute
+	// longestCostly is the longest wait between two tries each of which uses something up.
+	longestCostly = time.Hour
+)
+
 // Later asks for another look after a time, zero for none. When that has come, what is new or has changed goes first.
 func Later(after time.Duration) ctrl.Result { return again(after, queue.Periodic) }
 
@@ -117,7 +124,7 @@ func Failing(conditions []metav1.Condition, now time.Time) time.Duration {
 // for some time. Where it takes a change it is after the interval or safetyNet, whichever is shorter. read says that what a store
 // holds has a part in the error: that may be mended in the store, which nobody would notice, so that it is tried sooner at first.
 // Where waiting may help it is ever more slowly, as the queue does it with an error, but not more slowly than each interval. A
-// time that a system asked for is kept. What may have failed together is scattered.
+// time that a system asked for is kept, up to longestAsked. What uses something up each time is tried more and more seldom. What may have failed together is scattered.
 func Retry(ctx context.Context, err error, read bool, interval, failing time.Duration) (ctrl.Result, error) {
 	log := logf.FromContext(ctx)
 	kind := fault.KindOf(err)
@@ -127,7 +134,10 @@ func Retry(ctx context.Context, err error, read bool, interval, failing time.Dur
 	}
 	if kind.Lasting() {
 		after := longest
-		if mendedInStore(err, read) {
+		switch {
+		case fault.Costly(err):
+			after = min(max(after, failing), longestCostly)
+		case mendedInStore(err, read):
 			after = min(after, max(failing, time.Second))
 		}
 		log.Info("waiting for a change", "kind", kind.String(), "reason", fault.Message(err))
@@ -140,8 +150,8 @@ func Retry(ctx context.Context, err error, read bool, interval, failing time.Dur
 	}
 	after := fault.RetryAfter(err)
 	switch {
-	case kind == fault.Throttled && after > 0:
-		after = wait.Jitter(after, throttledJitter)
+	case after > 0:
+		after = wait.Jitter(min(after, longestAsked), throttledJitter)
 	case longest < safetyNet && failing >= longest:
 		after = wait.Jitter(longest, intervalJitter)
 	case kind == fault.Throttled || kind == fault.Denied:

@@ -196,6 +196,14 @@ func TestRetry(t *testing.T) {
 			"also when it is longer than the interval", &fault.Error{Kind: fault.Throttled, RetryAfter: 10 * interval}, false,
 			10 * interval, 15 * interval, queue.Retry,
 		},
+		{
+			"an outage that names its end is believed", &fault.Error{Kind: fault.Unavailable, RetryAfter: 8 * time.Second}, false,
+			8 * time.Second, 12 * time.Second, queue.Retry,
+		},
+		{
+			"nobody can ask for years", &fault.Error{Kind: fault.Throttled, RetryAfter: 100000 * time.Hour}, false,
+			10 * time.Minute, 15 * time.Minute, queue.Retry,
+		},
 		{"throttling without a time is no reason to hurry", fault.New(fault.Throttled, "x"), false, 0, 0, queue.Refused},
 		{"a refusal does not end within milliseconds", fault.New(fault.Denied, "x"), false, 0, 0, queue.Refused},
 		{"something absent may appear", fault.New(fault.NotFound, "x"), false, 0, 0, 0},
@@ -241,6 +249,17 @@ func TestRetryLooksAgain(t *testing.T) {
 		result, err := report.Retry(t.Context(), fault.New(fault.Invalid, "x"), false, wait, time.Hour)
 		if err != nil || result.RequeueAfter != 5*time.Minute {
 			t.Errorf("after a wait of %v: %+v, %v; want five minutes, since not everything that can mend it is watched", wait, result, err)
+		}
+	}
+}
+
+func TestRetryOfWhatCosts(t *testing.T) {
+	err := fault.In(&fault.Error{Kind: fault.Invalid, Message: "x", Costly: true}, "spec")
+	for failing, want := range map[time.Duration]time.Duration{
+		0: 5 * time.Minute, 20 * time.Minute: 20 * time.Minute, 24 * time.Hour: time.Hour,
+	} {
+		if result, _ := report.Retry(t.Context(), err, true, 45*time.Minute, failing); result.RequeueAfter != want {
+			t.Errorf("after %v of failures it is tried again after %v, want %v", failing, result.RequeueAfter, want)
 		}
 	}
 }
