@@ -345,6 +345,42 @@ var _ = Describe("A lent value", func() {
 			func() gen.ExternalSecret { return generated("app").Policy(esv1.RefreshOnChange) }),
 	)
 
+	DescribeTable("costs one lease, and one more when it can be delivered at last, though that fails for hours",
+		func(obstruct func(es *esv1.ExternalSecret) (clear func()), says string) {
+			w.Generator.Lifetime = 15 * time.Minute
+			es := generated("app").ExternalSecret
+			w.sync(es)
+			w.Clock.Step(12 * time.Minute)
+			clear := obstruct(es)
+			for range 40 {
+				_, _ = w.Try(w.controller, es)
+				lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, says)
+				w.Clock.Step(4 * time.Minute)
+			}
+			Expect(w.Generator.Minted()).To(Equal(2), "what it had, and one to take its place")
+			clear()
+			w.reconcile(es)
+			Expect(w.password("app")).To(Equal("pw-3"))
+			lab.ExpectReady(es, esv1.ReasonSecretSynced)
+			expectStates([]string{"3"}, []string{"1", "2"})
+			w.expectSettled(es)
+		},
+		Entry("because the API server refuses the write", func(*esv1.ExternalSecret) func() {
+			w.Refuse(forbid(lab.VerbApply))
+			return func() { w.Refuse(nil) }
+		}, "app"),
+		Entry("because of the template", func(es *esv1.ExternalSecret) func() {
+			lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) {
+				es.Spec.Target.Template = &esv1.ExternalSecretTemplate{
+					MergePolicy: esv1.MergePolicyMerge, Data: map[string]string{"url": "{{ .absent }}"},
+				}
+			})
+			return func() {
+				lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.Target.Template = nil })
+			}
+		}, "absent"),
+	)
+
 	It("is refused, and given back, where leases are not kept", func() {
 		w.controller = w.newController(func(c *externalsecret.Config) { c.Generators.Ledger = nil })
 		es := generated("app").ExternalSecret

@@ -118,6 +118,7 @@ func (c *Controller) observe(ctx context.Context, es *esv1.ExternalSecret) (obse
 		},
 	}
 	w.tx = c.Generators.Begin(ownerOf(es), w.request())
+	w.tx.Patient()
 	return w, c.account(ctx, es, &w, false)
 }
 

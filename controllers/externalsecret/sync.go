@@ -136,7 +136,7 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	}
 	if out.adopted = adopted != nil; out.adopted {
 		wish.Desired = *adopted
-	} else if done, err := c.read(ctx, es, w, out, &wish); err != nil || done {
+	} else if done, err := c.wish(ctx, es, w, out, &wish); err != nil || done {
 		return err
 	}
 	if out.change, err = c.deliver(ctx, wish, w); err != nil {
@@ -147,6 +147,28 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	}
 	out.orphans, err = c.retire(ctx, es)
 	return err
+}
+
+// wish fills the wish. What was obtained for an earlier try, and is too old to be delivered by now, is replaced only when the API
+// server would take the target: a write that fails for hours costs nothing.
+func (c *Controller) wish(ctx context.Context, es *esv1.ExternalSecret, w *observed, out *outcome, wish *apply.Wish) (bool, error) {
+	done, err := c.read(ctx, es, w, out, wish)
+	if err != nil || !w.tx.Aged() {
+		return done, err
+	}
+	change, err := c.foresee(ctx, *wish, w)
+	if err != nil {
+		return false, err
+	}
+	if err := apply.Rehearse(ctx, c.Client, es, w.target, change); err != nil {
+		return false, err
+	}
+	if err := w.tx.Renew(ctx); err != nil {
+		return false, err
+	}
+	w.generated, w.entries = nil, nil
+	*wish = apply.Wish{Owner: es, Hasher: c.Hasher}
+	return c.read(ctx, es, w, out, wish)
 }
 
 // read fills the wish from the sources, and reports whether the target is known to be right as it is.
@@ -166,6 +188,15 @@ func (c *Controller) read(ctx context.Context, es *esv1.ExternalSecret, w *obser
 
 // deliver brings the target into the state that is wished for, and returns what that took.
 func (c *Controller) deliver(ctx context.Context, wish apply.Wish, w *observed) (apply.Change, error) {
+	change, err := c.foresee(ctx, wish, w)
+	if err != nil {
+		return apply.Change{}, err
+	}
+	return change, apply.Do(ctx, c.Client, wish.Owner, w.target, change)
+}
+
+// foresee returns what it takes to bring the target into the state that is wished for.
+func (c *Controller) foresee(ctx context.Context, wish apply.Wish, w *observed) (apply.Change, error) {
 	change, err := apply.Diff(wish, w.target)
 	if err == nil && change.Action == apply.Write {
 		err = apply.Claim(ctx, c.Live, c.Client, wish.Owner, w.target)
@@ -173,10 +204,7 @@ func (c *Controller) deliver(ctx context.Context, wish apply.Wish, w *observed) 
 	if err == nil {
 		change, err = apply.Foresee(ctx, c.Client, wish, w.target, change)
 	}
-	if err != nil {
-		return apply.Change{}, err
-	}
-	return change, apply.Do(ctx, c.Client, wish.Owner, w.target, change)
+	return change, err
 }
 
 // adopt returns the target as it is, with the metadata that the object asks for, when an object that is delivered only

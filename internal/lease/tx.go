@@ -37,11 +37,34 @@ type Tx struct {
 	owner   Owner
 	request string
 	booked  []State
+	// patient says that values are returned though they are aged.
+	patient bool
+	aged    []State
 }
 
 // Begin begins a transaction. request is what asked for new values, such as the value of an annotation; it may be empty.
 func (r *Runner) Begin(owner Owner, request string) *Tx {
 	return &Tx{runner: r, owner: owner, request: request}
+}
+
+// Patient lets Run return also values of an earlier try of whose time so much has passed that others are to be delivered in their
+// place. Whoever calls it asks Aged before it delivers, sees whether these could be delivered, and calls Renew then: what fails for
+// hours obtains nothing that nobody receives.
+func (t *Tx) Patient() { t.patient = true }
+
+// Aged says that Run has returned such values. They must not be delivered.
+func (t *Tx) Aged() bool { return len(t.aged) > 0 }
+
+// Renew gives back all aged values, so that Run obtains others in their place.
+func (t *Tx) Renew(ctx context.Context) error {
+	r := t.runner
+	for _, state := range t.aged {
+		if err := r.Ledger.release(ctx, state, r.Clock.Now()); err != nil {
+			return err
+		}
+	}
+	t.aged, t.patient = nil, false
+	return nil
 }
 
 // Run returns new values of a generator for the given slot of the owner: those of an earlier try that were not delivered,
@@ -142,7 +165,9 @@ func (t *Tx) resume(ctx context.Context, begun *round, slot string, bound genera
 	if !found.Undelivered() || !found.DeletionTimestamp.IsZero() {
 		return false, nil
 	}
-	if half := obtained.ExpiresAt.Sub(found.Issued()) / 2; !obtained.ExpiresAt.IsZero() && obtained.ExpiresAt.Sub(now) < half {
+	half := obtained.ExpiresAt.Sub(found.Issued()) / 2
+	aged := !obtained.ExpiresAt.IsZero() && obtained.ExpiresAt.Sub(now) < half
+	if aged && !t.patient {
 		return false, t.runner.Ledger.release(ctx, found, now)
 	}
 	if deadline := found.Spec.GarbageCollectionDeadline; deadline != nil && deadline.Sub(now) < renewal {
@@ -151,7 +176,11 @@ func (t *Tx) resume(ctx context.Context, begun *round, slot string, bound genera
 		}
 	}
 	begun.state = &found
-	t.booked = append(t.booked, found)
+	if aged {
+		t.aged = append(t.aged, found)
+	} else {
+		t.booked = append(t.booked, found)
+	}
 	return true, nil
 }
 

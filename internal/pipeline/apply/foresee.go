@@ -8,6 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/ownership"
 )
@@ -48,6 +49,11 @@ func Foresee(ctx context.Context, c client.Client, w Wish, target *Target, chang
 		change.Action = Keep
 	}
 	return change, nil
+}
+
+// Rehearse asks the API server whether Do would succeed, and changes nothing. Errors are those of Do.
+func Rehearse(ctx context.Context, c client.Client, owner *esv1.ExternalSecret, target *Target, change Change) error {
+	return Do(ctx, uncached{client.NewDryRunClient(c)}, owner, target, change)
 }
 
 // unversioned returns the content of an object without what the API server writes at each change; nil for a Secret.

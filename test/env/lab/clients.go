@@ -39,6 +39,10 @@ func (l *Lab) Refuse(f func(verb string, o client.Object) error) {
 // enter counts a write and lets it fail.
 func (l *Lab) enter(verb string, o client.Object) error {
 	l.writes.Add(1)
+	return l.refused(verb, o)
+}
+
+func (l *Lab) refused(verb string, o client.Object) error {
 	if refuse := l.refuse.Load(); refuse != nil {
 		return (*refuse)(verb, o)
 	}
@@ -78,10 +82,12 @@ func (l *Lab) observed() client.Client {
 			return c.Patch(ctx, o, p, opts...)
 		},
 		Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-			if options := (&client.ApplyOptions{}).ApplyOptions(opts); len(options.DryRun) == 0 {
-				if err := l.enter(VerbApply, nil); err != nil {
-					return err
-				}
+			enter := l.enter
+			if options := (&client.ApplyOptions{}).ApplyOptions(opts); len(options.DryRun) > 0 {
+				enter = l.refused
+			}
+			if err := enter(VerbApply, nil); err != nil {
+				return err
 			}
 			return c.Apply(ctx, o, opts...)
 		},
