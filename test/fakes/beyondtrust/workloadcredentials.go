@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 
@@ -38,6 +39,7 @@ type WorkloadCredentials struct {
 	issued   []*Lease
 	counts   Counts
 	troubles []trouble
+	denied   []string
 }
 
 // Counts are what has happened so far.
@@ -83,6 +85,23 @@ func (s *WorkloadCredentials) SetToken(token string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.token = token
+}
+
+// Deny takes rights away from the token: a right is a method and how a path below the site ends or begins, such as "DELETE /leases"
+// or "PUT /metadata/tags". Without rights, it gives all back.
+func (s *WorkloadCredentials) Deny(rights ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.denied = rights
+}
+
+// denies reports whether the token lacks the right to a request.
+func (s *WorkloadCredentials) denies(r *http.Request) bool {
+	_, below, _ := strings.Cut(r.URL.Path, "/secrets")
+	return slices.ContainsFunc(s.denied, func(right string) bool {
+		method, part, _ := strings.Cut(right, " ")
+		return method == r.Method && (strings.HasPrefix(below, part) || strings.HasSuffix(below, part))
+	})
 }
 
 // Counts returns what has happened so far. Minted is always the sum of Live, Revoked and Expired.
@@ -148,11 +167,13 @@ func (s *WorkloadCredentials) routes() http.Handler {
 func (s *WorkloadCredentials) guarded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.mu.Lock()
-		token := s.token
+		token, denied := s.token, s.denies(r)
 		s.mu.Unlock()
 		switch {
 		case r.Header.Get("Bt-Secrets-Api-Version") != APIVersion, r.Header.Get("Authorization") != "Bearer "+token:
 			answer(w, http.StatusUnauthorized, failure("unauthorized", "authentication failed"))
+		case denied:
+			answer(w, http.StatusForbidden, failure("forbidden", "the token does not have this right"))
 		case r.Header.Get("Accept") != "application/json":
 			answer(w, http.StatusNotAcceptable, failure("not_acceptable", "only application/json is served"))
 		default:

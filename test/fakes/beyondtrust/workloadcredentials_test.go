@@ -58,6 +58,23 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
+func TestRights(t *testing.T) {
+	s, _ := start(t)
+	s.Put("a", map[string]any{"k": "v"}, nil)
+	expect := func(method, path string, want int) {
+		t.Helper()
+		if status, _ := call(t, s, method, path, "{}"); status != want {
+			t.Errorf("%s %s: %d, want %d", method, path, status, want)
+		}
+	}
+	s.Deny("PUT /metadata/tags", "DELETE /leases")
+	expect(http.MethodPut, "/static/a/metadata/tags", 403)
+	expect(http.MethodDelete, "/leases/id/a", 403)
+	expect(http.MethodGet, "/static/a", 200)
+	s.Deny()
+	expect(http.MethodPut, "/static/a/metadata/tags", 200)
+}
+
 func TestLeasesAddUp(t *testing.T) {
 	s, now := start(t)
 	s.Define("a/aws", beyondtrust.Dynamic{Type: beyondtrust.TypeAWS, Lifetime: time.Minute})
