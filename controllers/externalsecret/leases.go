@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/generators"
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/internal/pipeline/apply"
 	"github.com/sluice-operator/sluice/internal/pipeline/plan"
+	"github.com/sluice-operator/sluice/internal/pipeline/report"
 )
 
 // entry is what one sync did about the generator of one entry of spec.dataFrom.
@@ -44,11 +44,16 @@ func slotOf(spec *esv1.ExternalSecretSpec, index int) string {
 // account completes the facts by what the leases of es tell. With certain it asks the API server, as it does when earlier
 // syncs have left leases undelivered: those that the target has are delivered now.
 func (c *Controller) account(ctx context.Context, es *esv1.ExternalSecret, w *observed, certain bool) error {
+	if c.Generators.Ledger == nil {
+		return nil
+	}
 	states, err := c.Generators.States(ctx, ownerOf(es))
 	if err != nil {
 		return err
 	}
-	if certain || slices.ContainsFunc(states, lease.State.Undelivered) || slices.ContainsFunc(states, lease.State.Orphaned) {
+	delivered := w.delivered(es)
+	if certain || lease.Missing(states, delivered) ||
+		slices.ContainsFunc(states, lease.State.Undelivered) || slices.ContainsFunc(states, lease.State.Orphaned) {
 		held, err := c.named(ctx, es)
 		if err != nil {
 			return err
@@ -58,9 +63,17 @@ func (c *Controller) account(ctx context.Context, es *esv1.ExternalSecret, w *ob
 		}
 	}
 	w.leases = states
-	w.facts.Lease = w.lease()
+	w.facts.Lease, w.facts.LeaseGone = w.lease(), lease.Missing(states, delivered)
 	c.witness(es, w)
 	return nil
+}
+
+// delivered returns the names of the states whose values the target has as it was seen, where a policy replaces any.
+func (w *observed) delivered(es *esv1.ExternalSecret) []string {
+	if w.target == nil || plan.Frozen(w.facts) {
+		return nil
+	}
+	return leasesIn(w.target.GetAnnotations()[apply.LeaseAnnotation(es)], "")
 }
 
 // witness takes a lease that is younger than the last refresh on record for what it is: the sign of a refresh that was
@@ -195,6 +208,7 @@ func (c *Controller) conclude(ctx context.Context, es *esv1.ExternalSecret, w *o
 	err := w.tx.Deliver(ctx, w.leases, w.still)
 	w.leases = append(w.leases, booked...)
 	out.facts.Lease = w.lease()
+	out.endless = slices.ContainsFunc(w.leases, func(s lease.State) bool { return s.Live() && s.Expires().IsZero() })
 	return err
 }
 
@@ -222,11 +236,14 @@ func (w *observed) ends(slot string) bool {
 	return w.ending(func(s lease.State) bool { return s.Slot() == slot })
 }
 
-// lasting says when the values end, where the policy keeps them until then and beyond.
+// lasting says when the values end, and where the policy keeps them until then and beyond.
 func lasting(es *esv1.ExternalSecret, out outcome) string {
-	if !plan.Frozen(out.facts) || out.facts.Lease.Until.IsZero() {
-		return ""
+	switch {
+	case out.endless && !out.facts.IntervalWritten && plan.Follows(out.facts):
+		return "; nothing is known of the end of what was generated: it is replaced on request, or at a refreshInterval that is written"
+	case plan.Frozen(out.facts):
+		return report.Ends(out.facts.Lease.Until, frozenBy(&es.Spec))
+	default:
+		return report.Ends(out.facts.Lease.Until, "")
 	}
-	return fmt.Sprintf("; what was generated ends at %s, and nothing replaces it then: %s",
-		out.facts.Lease.Until.UTC().Format(time.RFC3339), frozenBy(&es.Spec))
 }

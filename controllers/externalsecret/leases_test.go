@@ -10,15 +10,10 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	genv1alpha1 "github.com/sluice-operator/sluice/apis/generators/v1alpha1"
-	"github.com/sluice-operator/sluice/controllers/externalsecret"
-	"github.com/sluice-operator/sluice/internal/fault"
 	"github.com/sluice-operator/sluice/internal/lease"
 	"github.com/sluice-operator/sluice/test/env/lab"
 	"github.com/sluice-operator/sluice/test/gen"
@@ -31,30 +26,6 @@ var _ = Describe("A lent value", func() {
 		w = newWorld()
 		w.Generator.Leaseless = false
 	})
-
-	// states returns the numbers of the runs whose leases are kept, and of those that are to be given back.
-	states := func() (kept, ending []string) {
-		GinkgoHelper()
-		var all genv1alpha1.GeneratorStateList
-		Expect(w.Client.List(context.Background(), &all, client.InNamespace(w.Namespace))).To(Succeed())
-		for _, state := range all.Items {
-			run := strings.TrimSuffix(strings.TrimPrefix(string(state.Spec.State.Raw), `{"lease":`), "}")
-			if (lease.State{GeneratorState: &state}).Live() {
-				kept = append(kept, run)
-			} else {
-				ending = append(ending, run)
-			}
-		}
-		slices.Sort(kept)
-		slices.Sort(ending)
-		return kept, ending
-	}
-	expectStates := func(kept, ending []string) {
-		GinkgoHelper()
-		k, e := states()
-		Expect(k).To(Equal(kept), "in use")
-		Expect(e).To(Equal(ending), "to be given back")
-	}
 
 	DescribeTable("costs one lease, whatever happens to the template, the object, the target and the operator", func(keyless bool) {
 		w.Generator.Keyless = keyless
@@ -84,7 +55,7 @@ var _ = Describe("A lent value", func() {
 		w.reconcile(es)
 		w.ExpectSecret("moved", map[string]string{"conn": "9:pw-1", "password": "pw-1"})
 		Expect(w.Generator.Minted()).To(Equal(1))
-		expectStates([]string{"1"}, nil)
+		w.expectStates([]string{"1"}, nil)
 		w.expectSettled(es)
 	},
 		Entry("when the generator's spec tells the keys", false),
@@ -106,10 +77,11 @@ var _ = Describe("A lent value", func() {
 				w.Clock.Step(lifetime * 7 / 100)
 				w.reconcile(es)
 				Expect(w.password("app")).To(Equal(fmt.Sprintf("pw-%d", run)))
-				lab.ExpectReady(es, esv1.ReasonSecretSynced)
+				lab.ExpectReady(es, esv1.ReasonSecretSynced,
+					"ends at "+w.Clock.Now().Add(lifetime).UTC().Format(time.RFC3339)+", and is replaced before")
 				w.expectSettled(es)
 			}
-			expectStates([]string{"3"}, []string{"1", "2"})
+			w.expectStates([]string{"3"}, []string{"1", "2"})
 		},
 		Entry("though nobody wrote an interval", func(es gen.ExternalSecret) gen.ExternalSecret { return es }, time.Hour),
 		Entry("when the interval is longer",
@@ -161,7 +133,7 @@ var _ = Describe("A lent value", func() {
 		})
 		w.reconcile(es)
 		w.ExpectSecret("app", map[string]string{"password": "pw-1", "token": "tk-2"})
-		expectStates([]string{"1", "2"}, nil)
+		w.expectStates([]string{"1", "2"}, nil)
 		return es
 	}
 
@@ -170,7 +142,7 @@ var _ = Describe("A lent value", func() {
 		w.Clock.Step(lifetime * 81 / 100)
 		w.reconcile(es)
 		w.ExpectSecret("app", map[string]string{"password": "pw-3", "token": "tk-2"})
-		expectStates([]string{"2", "3"}, []string{"1"})
+		w.expectStates([]string{"2", "3"}, []string{"1"})
 		w.expectSettled(es)
 	})
 
@@ -178,11 +150,11 @@ var _ = Describe("A lent value", func() {
 		es := mixed()
 		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { slices.Reverse(es.Spec.DataFrom) })
 		w.reconcile(es)
-		expectStates([]string{"1", "2"}, nil)
+		w.expectStates([]string{"1", "2"}, nil)
 		w.Clock.Step(lifetime * 81 / 100)
 		w.reconcile(es)
 		w.ExpectSecret("app", map[string]string{"password": "pw-3", "token": "tk-2"})
-		expectStates([]string{"2", "3"}, []string{"1"})
+		w.expectStates([]string{"2", "3"}, []string{"1"})
 	})
 
 	It("is given back when its entry goes, and the others stay", func() {
@@ -190,8 +162,17 @@ var _ = Describe("A lent value", func() {
 		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.DataFrom = es.Spec.DataFrom[1:] })
 		w.reconcile(es)
 		w.ExpectSecret("app", map[string]string{"token": "tk-2"})
-		expectStates([]string{"2"}, []string{"1"})
+		w.expectStates([]string{"2"}, []string{"1"})
 		w.expectSettled(es)
+	})
+
+	It("of whose end nothing is known is replaced at an interval that is written, and the status says so where there is none", func() {
+		es := generated("app").ExternalSecret
+		w.sync(es)
+		lab.ExpectReady(es, esv1.ReasonSecretSynced, "nothing is known of the end of what was generated")
+		other := generated("other").Every(time.Hour).ExternalSecret
+		w.sync(other)
+		Expect(other.Status.Conditions).To(ContainElement(HaveField("Message", "secret synced")))
 	})
 
 	It("stays when its entry names another generator, and ends as it did", func() {
@@ -205,11 +186,11 @@ var _ = Describe("A lent value", func() {
 		})
 		w.reconcile(es)
 		w.ExpectSecret("app", map[string]string{"password": "pw-1"})
-		expectStates([]string{"1"}, nil)
+		w.expectStates([]string{"1"}, nil)
 		w.Clock.Step(lifetime * 81 / 100)
 		w.reconcile(es)
 		w.ExpectSecret("app", map[string]string{"password": "other-2"})
-		expectStates([]string{"2"}, []string{"1"})
+		w.expectStates([]string{"2"}, []string{"1"})
 		w.expectSettled(es)
 	})
 
@@ -220,10 +201,10 @@ var _ = Describe("A lent value", func() {
 		w.Annotate(es, "note", "x")
 		w.reconcile(es)
 		w.ExpectSecret("app", map[string]string{"password": "pw-1", "token": "tk-2"})
-		expectStates([]string{"1", "2"}, nil)
+		w.expectStates([]string{"1", "2"}, nil)
 		w.Annotate(es, esv1.AnnotationForceSync, "1")
 		w.reconcile(es)
-		expectStates([]string{"3"}, []string{"1", "2"})
+		w.expectStates([]string{"3"}, []string{"1", "2"})
 	})
 
 	It("that ends is held, at no cost, while another value that was used up cannot be had again", func() {
@@ -252,196 +233,55 @@ var _ = Describe("A lent value", func() {
 				w.Delete(&state)
 			}
 		}
-		w.expectSettled(es)
-		w.Clock.Step(2 * time.Hour)
 		w.reconcile(es)
 		w.ExpectSecret("app", map[string]string{"password": "pw-3", "token": "tk-2"})
 		w.expectSettled(es)
 	})
 
-	It("that an ExternalSecret of the same name has left behind is owned again", func() {
-		es := generated("app").Creation(esv1.CreateOrphan).ExternalSecret
+	DescribeTable("is made anew at once when somebody has given it back", func(under func(gen.ExternalSecret) gen.ExternalSecret) {
+		es := under(generated("app")).ExternalSecret
 		w.sync(es)
-		w.Delete(es)
-		w.reconcile(es)
 		var all genv1alpha1.GeneratorStateList
 		Expect(w.Client.List(context.Background(), &all, client.InNamespace(w.Namespace))).To(Succeed())
-		// As the garbage collector does for a deletion that leaves what was owned.
-		lab.Edit(w.Lab, &all.Items[0], func(s *genv1alpha1.GeneratorState) { s.OwnerReferences = nil })
-		es = generated("app").Creation(esv1.CreateOrphan).ExternalSecret
-		w.sync(es)
-		w.ExpectSecret("app", map[string]string{"password": "pw-1"})
-		Expect(w.Client.Get(context.Background(), client.ObjectKeyFromObject(&all.Items[0]), &all.Items[0])).To(Succeed())
-		Expect(all.Items[0].OwnerReferences).To(HaveLen(1))
-		Expect(all.Items[0].OwnerReferences[0].UID).To(Equal(es.UID))
-		expectStates([]string{"1"}, nil)
+		w.Delete(&all.Items[0]) // its finalizer keeps it for a while
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"password": "pw-2"})
+		lab.Edit(w.Lab, &all.Items[0], func(s *genv1alpha1.GeneratorState) { s.Finalizers = nil })
 		w.expectSettled(es)
-	})
-
-	It("is not made anew because a cache has not seen it", func() {
-		w.Generator.Lifetime = lifetime
-		es := generated("app").ExternalSecret
-		w.sync(es)
-		stale := w.staleStates()
-		w.Clock.Step(lifetime * 81 / 100)
-		w.reconcile(es)
-		w.ExpectSecret("app", map[string]string{"password": "pw-2"})
-		for range 2 {
-			stale.Reconcile(stale.controller, es)
-			w.Annotate(es, "note", fmt.Sprint(w.Clock.Now()))
-			stale.Reconcile(stale.controller, es)
-		}
 		Expect(w.Generator.Minted()).To(Equal(2))
-		expectStates([]string{"2"}, []string{"1"})
-	})
-
-	It("is not given back at once because a cache has not seen that it was delivered", func() {
-		es := generated("app").ExternalSecret
-		w.Create(es)
-		w.Refuse(forbid(lab.VerbApply))
-		_, err := w.Try(w.controller, es)
-		Expect(err).To(HaveOccurred())
-		stale := w.staleStates()
-		w.Refuse(nil)
-		w.reconcile(es)
-		w.Clock.Step(time.Hour)
-		stale.Reconcile(stale.controller, es)
-		expectStates([]string{"1"}, nil)
-	})
-
-	DescribeTable("is not delivered once more by a later request because a write that had an effect seemed to fail",
-		func(leaseless bool, first func() gen.ExternalSecret) {
-			w.Generator.Leaseless = leaseless
-			es := first().ExternalSecret
-			w.Create(es)
-			w.controller = w.newController(func(c *externalsecret.Config) {
-				watching, ok := c.Client.(client.WithWatch)
-				Expect(ok).To(BeTrue())
-				failures := 1
-				c.Client = interceptor.NewClient(watching, interceptor.Funcs{
-					Apply: func(ctx context.Context, c client.WithWatch, o runtime.ApplyConfiguration, opts ...client.ApplyOption) error {
-						err := c.Apply(ctx, o, opts...)
-						if failures--; err == nil && failures >= 0 {
-							return context.DeadlineExceeded
-						}
-						return err
-					},
-				})
-			})
-			_, err := w.Try(w.controller, es)
-			Expect(err).To(HaveOccurred())
-			w.ExpectSecret("app", map[string]string{"password": "pw-1"})
-			w.reconcile(es)
-			w.ExpectSecret("app", map[string]string{"password": "pw-1"})
-			lab.ExpectReady(es, esv1.ReasonSecretSynced)
-			w.Clock.Step(time.Minute)
-			w.Annotate(es, esv1.AnnotationForceSync, "1")
-			w.reconcile(es)
-			w.ExpectSecret("app", map[string]string{"password": "pw-2"})
-		},
-		Entry("without a lease", true, func() gen.ExternalSecret { return generated("app") }),
-		Entry("with a lease", false, func() gen.ExternalSecret { return generated("app") }),
-		Entry("without a lease, made once for each change", true,
-			func() gen.ExternalSecret { return generated("app").Policy(esv1.RefreshOnChange) }),
+	},
+		Entry("at an interval", func(es gen.ExternalSecret) gen.ExternalSecret { return es.Every(24 * time.Hour) }),
+		Entry("without one", func(es gen.ExternalSecret) gen.ExternalSecret { return es }),
+		Entry("when only a change counts", func(es gen.ExternalSecret) gen.ExternalSecret { return es.Policy(esv1.RefreshOnChange) }),
 	)
 
-	DescribeTable("costs one lease, and one more when it can be delivered at last, though that fails for hours",
-		func(obstruct func(es *esv1.ExternalSecret) (clear func()), says string) {
-			w.Generator.Lifetime = 15 * time.Minute
-			es := generated("app").ExternalSecret
-			w.sync(es)
-			w.Clock.Step(12 * time.Minute)
-			clear := obstruct(es)
-			for range 40 {
-				_, _ = w.Try(w.controller, es)
-				lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, says)
-				w.Clock.Step(4 * time.Minute)
-			}
-			Expect(w.Generator.Minted()).To(Equal(2), "what it had, and one to take its place")
-			clear()
-			w.reconcile(es)
-			Expect(w.password("app")).To(Equal("pw-3"))
-			lab.ExpectReady(es, esv1.ReasonSecretSynced)
-			expectStates([]string{"3"}, []string{"1", "2"})
-			w.expectSettled(es)
-		},
-		Entry("because the API server refuses the write", func(*esv1.ExternalSecret) func() {
-			w.Refuse(forbid(lab.VerbApply))
-			return func() { w.Refuse(nil) }
-		}, "app"),
-		Entry("because of the template", func(es *esv1.ExternalSecret) func() {
-			lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) {
-				es.Spec.Target.Template = &esv1.ExternalSecretTemplate{
-					MergePolicy: esv1.MergePolicyMerge, Data: map[string]string{"url": "{{ .absent }}"},
-				}
-			})
-			return func() {
-				lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.Target.Template = nil })
-			}
-		}, "absent"),
-	)
-
-	It("is refused, and given back, where leases are not kept", func() {
-		w.controller = w.newController(func(c *externalsecret.Config) { c.Generators.Ledger = nil })
-		es := generated("app").ExternalSecret
+	It("stays as it is under a policy that replaces nothing when somebody has given it back", func() {
+		es := generated("app").Policy(esv1.RefreshCreatedOnce).ExternalSecret
 		w.sync(es)
-		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, `generator Fake "g" yields leases, which this operator does not keep`)
-		Expect(w.Generator.Live()).To(BeEmpty())
-		w.ExpectNoSecret("app")
-		expectStates(nil, nil)
-	})
-
-	It("waits for a sync window that opens before it ends", func() {
-		w.Generator.Lifetime = lifetime
-		es := generated("app").ExternalSecret
-		from := w.Clock.Now().UTC().Add(lifetime * 85 / 100).Truncate(time.Minute)
-		es.Spec.SyncWindows = &esv1.SyncWindows{Kind: esv1.SyncWindowAllow, Windows: []esv1.SyncWindow{{
-			Schedule: fmt.Sprintf("%d %d * * *", from.Minute(), from.Hour()), Duration: metav1.Duration{Duration: 10 * time.Minute},
-		}}}
-		w.sync(es)
-		w.Clock.Step(lifetime * 81 / 100)
-		w.reconcile(es)
+		var all genv1alpha1.GeneratorStateList
+		Expect(w.Client.List(context.Background(), &all, client.InNamespace(w.Namespace))).To(Succeed())
+		w.Delete(&all.Items[0])
+		w.expectSettled(es)
 		w.ExpectSecret("app", map[string]string{"password": "pw-1"})
-		w.Clock.SetTime(from)
-		w.reconcile(es)
-		w.ExpectSecret("app", map[string]string{"password": "pw-2"})
-	})
-
-	It("that cannot be obtained is said, and the old one stays", func() {
-		w.Generator.Lifetime = lifetime
-		es := generated("app").ExternalSecret
-		w.sync(es)
-		w.Clock.Step(lifetime * 81 / 100)
-		w.Generator.FailGenerate(fault.New(fault.Unavailable, "no answer"))
-		_, err := w.Try(w.controller, es)
-		Expect(err).To(HaveOccurred())
-		lab.ExpectNotReady(es, esv1.ReasonSecretSyncedError, `generator Fake "g": no answer`)
-		w.ExpectSecret("app", map[string]string{"password": "pw-1"})
-		expectStates([]string{"1"}, nil)
-		w.Generator.FailGenerate(nil)
-		w.reconcile(es)
-		w.ExpectSecret("app", map[string]string{"password": "pw-2"})
 	})
 })
 
-// staleStates is the world with a controller whose cache goes on showing GeneratorStates as they are now.
-func (w *world) staleStates() *world {
+// expectStates checks the numbers of the runs whose leases are kept, and of those that are to be given back.
+func (w *world) expectStates(kept, ending []string) {
 	GinkgoHelper()
-	var seen genv1alpha1.GeneratorStateList
-	Expect(w.Client.List(context.Background(), &seen, client.InNamespace(w.Namespace))).To(Succeed())
-	stale := *w
-	stale.controller = w.newController(func(c *externalsecret.Config) {
-		watching, ok := w.Client.(client.WithWatch)
-		Expect(ok).To(BeTrue())
-		c.Generators.Ledger.Client = interceptor.NewClient(watching, interceptor.Funcs{
-			List: func(ctx context.Context, c client.WithWatch, list client.ObjectList, opts ...client.ListOption) error {
-				if states, ok := list.(*genv1alpha1.GeneratorStateList); ok {
-					seen.DeepCopyInto(states)
-					return nil
-				}
-				return c.List(ctx, list, opts...)
-			},
-		})
-	})
-	return &stale
+	var all genv1alpha1.GeneratorStateList
+	Expect(w.Client.List(context.Background(), &all, client.InNamespace(w.Namespace))).To(Succeed())
+	var live, rest []string
+	for _, state := range all.Items {
+		run := strings.TrimSuffix(strings.TrimPrefix(string(state.Spec.State.Raw), `{"lease":`), "}")
+		if (lease.State{GeneratorState: &state}).Live() {
+			live = append(live, run)
+		} else {
+			rest = append(rest, run)
+		}
+	}
+	slices.Sort(live)
+	slices.Sort(rest)
+	Expect(live).To(Equal(kept), "in use")
+	Expect(rest).To(Equal(ending), "to be given back")
 }

@@ -41,7 +41,7 @@ func (c *Controller) report(ctx context.Context, before, es *esv1.ExternalSecret
 	status := metav1.ConditionTrue
 	reason, message := c.success(es, out)
 	if err != nil {
-		status, reason, message = metav1.ConditionFalse, wordsOf(es).failed, fault.Message(err)
+		status, reason, message = metav1.ConditionFalse, wordsOf(es).failed, fault.Message(err)+report.Left(out.facts.Lease.Until, out.facts.Now)
 	}
 	es.Status.ObservedGeneration = es.Generation
 	changed := report.Ready(&es.Status.Conditions, c.Clock.Now(), es.Generation, status, reason, message)

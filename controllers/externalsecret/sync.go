@@ -40,6 +40,8 @@ type outcome struct {
 	held bool
 	// undecided is how long until something may be given back that an earlier sync has left.
 	undecided time.Duration
+	// endless says that nothing is known of the end of something that was generated.
+	endless bool
 	// unfinished is why the leases of this sync could not be brought in line with what was delivered; the next look does it.
 	unfinished error
 	// gone names sources that are absent, orphans what was deleted because the target has another name or kind now.

@@ -25,12 +25,16 @@ func ownerOf(ps *esv1alpha1.PushSecret) lease.Owner {
 func (c *Controller) account(ctx context.Context, p *pass) error {
 	ps, owner := p.ps, ownerOf(p.ps)
 	p.tx = c.Generators.Begin(owner, request(ps, p.facts.ForceSync, p.facts.Rotate))
+	if c.Generators.Ledger == nil {
+		return nil
+	}
 	states, err := c.Generators.States(ctx, owner)
 	if err != nil {
 		return err
 	}
 	lost := ps.Status.ObservedGeneration == 0
-	if slices.ContainsFunc(states, lease.State.Undelivered) || slices.ContainsFunc(states, lease.State.Orphaned) {
+	if lease.Missing(states, ps.Status.Leases) ||
+		slices.ContainsFunc(states, lease.State.Undelivered) || slices.ContainsFunc(states, lease.State.Orphaned) {
 		named := ps.Status.Leases
 		if ps.Status.Rotation != nil {
 			named = slices.Concat(named, ps.Status.Rotation.Leases)
@@ -43,7 +47,7 @@ func (c *Controller) account(ctx context.Context, p *pass) error {
 		ps.Status.Leases = namesOf(slices.DeleteFunc(slices.Clone(states), func(s lease.State) bool { return !s.Live() }))
 	}
 	p.leases = states
-	p.facts.Lease = p.lease(func(lease.State) bool { return true })
+	p.facts.Lease, p.facts.LeaseGone = p.lease(func(lease.State) bool { return true }), lease.Missing(states, ps.Status.Leases)
 	return nil
 }
 

@@ -205,13 +205,12 @@ var _ = Describe("A PushSecret of a generator that yields leases", func() {
 		w.ExpectRemote("a", "login", map[string]string{"user": "u-3"})
 	})
 
-	It("obtains new values when the lease was given back by somebody", func() {
+	It("obtains new values at once when the lease was given back by somebody", func() {
 		ps := generated("a", "b").PushSecret
 		w.push(ps)
 		Expect(admin.DeleteAllOf(GinkgoT().Context(), &genv1alpha1.GeneratorState{}, client.InNamespace(w.Namespace))).To(Succeed())
 		collect()
 		Expect(w.Generator.Live()).To(BeEmpty())
-		w.Clock.Step(2 * time.Hour)
 		w.reconcile(ps)
 		expectUse(ps, "pw-2")
 	})
@@ -241,9 +240,17 @@ var _ = Describe("A PushSecret of a generator that yields leases", func() {
 		w.Clock.Step(49 * time.Minute)
 		w.reconcile(ps)
 		w.ExpectRemote("a", "db", map[string]string{"password": "pw-3"})
+		end := w.Clock.Now().Add(time.Hour).UTC().Format(time.RFC3339)
+		lab.ExpectReady(ps, esv1alpha1.ReasonSynced, "what was generated ends at "+end+", and is replaced before")
 		w.reconcile(once)
 		w.ExpectRemote("a", "other", map[string]string{"password": "pw-2"})
 		w.expectSettled(ps)
+
+		w.Generator.FailGenerate(unavailable)
+		w.Clock.Step(2 * time.Hour)
+		_, err := w.Try(w.controller, ps)
+		Expect(err).To(HaveOccurred())
+		lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, "what was delivered before has ended at "+end)
 	})
 
 	It("gives everything back when its source is another one", func() {

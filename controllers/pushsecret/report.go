@@ -64,7 +64,7 @@ func (c *Controller) report(ctx context.Context, p *pass, out outcome, err error
 func verdict(ps *esv1alpha1.PushSecret, out outcome, err error) (status metav1.ConditionStatus, reason, message string) {
 	switch {
 	case err != nil:
-		return metav1.ConditionFalse, esv1alpha1.ReasonErrored, fault.Message(err)
+		return metav1.ConditionFalse, esv1alpha1.ReasonErrored, fault.Message(err) + report.Left(out.facts.Lease.Until, out.facts.Now)
 	case out.sourceGone:
 		return metav1.ConditionFalse, esv1alpha1.ReasonSourceDeleted, "source secret deleted; provider secrets cleaned up"
 	case out.unchanged:
@@ -78,16 +78,17 @@ func verdict(ps *esv1alpha1.PushSecret, out outcome, err error) (status metav1.C
 	return metav1.ConditionTrue, esv1alpha1.ReasonSynced, "PushSecret synced successfully" + ends(ps, out)
 }
 
-// ends says when the values end, where the policy keeps them until then and beyond.
+// ends says when the values end, and where the policy keeps them until then and beyond.
 func ends(ps *esv1alpha1.PushSecret, out outcome) string {
-	if !endless(ps, out.facts) {
-		return ""
-	}
-	why := "refreshInterval is 0"
-	if ps.Spec.UpdatePolicyOrDefault() != esv1alpha1.UpdateReplace {
+	why := ""
+	switch {
+	case !endless(ps, out.facts):
+	case ps.Spec.UpdatePolicyOrDefault() != esv1alpha1.UpdateReplace:
 		why = "updatePolicy is " + string(ps.Spec.UpdatePolicy)
+	default:
+		why = "refreshInterval is 0"
 	}
-	return fmt.Sprintf("; what was generated ends at %s, and nothing replaces it then: %s", out.facts.Lease.Until.UTC().Format(time.RFC3339), why)
+	return report.Ends(out.facts.Lease.Until, why)
 }
 
 // record writes down what was pushed. The time alone is not worth a write each time.

@@ -32,7 +32,9 @@ func (o Owner) key() string {
 }
 
 // labelled says whether a state belongs to the owner whose key is given.
-func labelled(key string, state *genv1alpha1.GeneratorState) bool { return state.Labels[genv1alpha1.LabelOwnerKey] == key }
+func labelled(key string, state *genv1alpha1.GeneratorState) bool {
+	return state.Labels[genv1alpha1.LabelOwnerKey] == key
+}
 
 // owns says whether an owner reference of the state names the owner: those of the reference implementation have no more.
 func (o Owner) owns(state *genv1alpha1.GeneratorState) bool {
@@ -107,6 +109,19 @@ func Undecided(states []State, now time.Time) time.Duration {
 		}
 	}
 	return next
+}
+
+// aged reports whether less than half of the time is left.
+func (s State) aged(now time.Time) bool {
+	return !s.Expires().IsZero() && s.Expires().Sub(now) < s.Expires().Sub(s.Issued())/2
+}
+
+// Missing reports whether one of the states of the given names is gone, or goes: what it described is of no use then.
+func Missing(states []State, names []string) bool {
+	there := func(name string) bool {
+		return slices.ContainsFunc(states, func(s State) bool { return s.Name == name && s.DeletionTimestamp.IsZero() })
+	}
+	return slices.ContainsFunc(names, func(name string) bool { return !there(name) })
 }
 
 // snapshot returns the generator as it is, with what is needed to bind it again and no more.

@@ -165,8 +165,7 @@ func (t *Tx) resume(ctx context.Context, begun *round, slot string, bound genera
 	if !found.Undelivered() || !found.DeletionTimestamp.IsZero() {
 		return false, nil
 	}
-	half := obtained.ExpiresAt.Sub(found.Issued()) / 2
-	aged := !obtained.ExpiresAt.IsZero() && obtained.ExpiresAt.Sub(now) < half
+	aged := found.aged(now)
 	if aged && !t.patient {
 		return false, t.runner.Ledger.release(ctx, found, now)
 	}

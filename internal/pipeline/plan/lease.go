@@ -41,10 +41,15 @@ func First(identity string, leases ...Lease) Lease {
 	return first
 }
 
-// withLease makes a refresh due for a lease that ends. It rotates nothing else: what has no end stays. A sync window is waited
-// for as long as a twentieth of the time is left.
+// withLease makes a refresh due for a lease that ends, or that was given back. It rotates nothing else: what has no end stays. A sync
+// window is waited for as long as a twentieth of the time is left.
 func withLease(f Facts, d Decision) Decision {
-	if d.Due || f.Lease.Until.IsZero() {
+	switch {
+	case d.Due:
+		return d
+	case f.LeaseGone:
+		return Decision{Due: true, Reason: ReasonLeaseGone}
+	case f.Lease.Until.IsZero():
 		return d
 	}
 	if !f.Lease.Ends(f.Identity, f.Now) {

@@ -95,6 +95,16 @@ func TestRefreshWithLease(t *testing.T) {
 			"what has ended is of no use to anybody",
 			with(func(f *plan.Facts) { ends(f); f.Policy = esv1.RefreshOnChange }), due,
 		},
+		"given back": {
+			"it is of no use any more", with(func(f *plan.Facts) { f.LeaseGone = true }), plan.Decision{Due: true, Reason: plan.ReasonLeaseGone},
+		},
+		"given back, OnChange": {
+			"it is of no use any more", with(func(f *plan.Facts) { f.LeaseGone, f.Policy = true, esv1.RefreshOnChange }),
+			plan.Decision{Due: true, Reason: plan.ReasonLeaseGone},
+		},
+		"given back, interval 0": {
+			"the policy replaces nothing", with(func(f *plan.Facts) { f.LeaseGone = true; frozen(f) }), plan.Decision{Reason: plan.ReasonFrozen},
+		},
 		"ends, CreatedOnce": {
 			"the policy replaces nothing",
 			with(func(f *plan.Facts) { ends(f); f.Policy = esv1.RefreshCreatedOnce }),

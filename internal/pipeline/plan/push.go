@@ -16,15 +16,27 @@ func Push(f Facts, generated, replaces bool) Decision {
 	// A rotation that stopped half way waits while nothing may be replaced.
 	f.Rotating = f.Rotating && replaces
 	d := push(f, generated)
-	if lends := generated && replaces && f.Interval != 0; !d.Due && lends && f.Lease.Ends(f.Identity, f.Now) {
-		d = Decision{Due: true, Rotate: true, Reason: ReasonLeaseEnds}
-	} else if !d.Due && lends {
-		d.Next = Sooner(d.Next, f.Lease.Due(f.Identity).Sub(f.Now))
+	if !d.Rotate && d.Reason != ReasonNeverSynced && generated && replaces && f.Interval != 0 {
+		d = withPushedLease(f, d)
 	}
 	d.Rotate = d.Rotate && generated && replaces
 	if !d.Due {
 		d.Next = sooner(d.Next, f)
 	}
+	return d
+}
+
+// withPushedLease makes a rotation due for a lease that ends, or that was given back, also where a look at what was pushed is due.
+func withPushedLease(f Facts, d Decision) Decision {
+	switch {
+	case f.LeaseGone:
+		return Decision{Due: true, Rotate: true, Reason: ReasonLeaseGone}
+	case f.Lease.Ends(f.Identity, f.Now):
+		return Decision{Due: true, Rotate: true, Reason: ReasonLeaseEnds}
+	case d.Due:
+		return d
+	}
+	d.Next = Sooner(d.Next, f.Lease.Due(f.Identity).Sub(f.Now))
 	return d
 }
 

@@ -125,6 +125,21 @@ func TestPush(t *testing.T) {
 			facts:  with(lending), generated: true, replaces: true,
 			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonLeaseEnds},
 		},
+		"a lease near its end when a look is due": {
+			reason: "one round, and not a push of what is about to end",
+			facts:  with(func(f *plan.Facts) { overdue(f); lending(f); f.IntervalWritten = false }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonLeaseEnds},
+		},
+		"a lease near its end that is not known to be pushed": {
+			reason: "the first push is no rotation: the stores may hold the value",
+			facts:  with(func(f *plan.Facts) { lending(f); f.RefreshTime = time.Time{} }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Reason: plan.ReasonNeverSynced},
+		},
+		"a lease that was given back": {
+			reason: "it is of no use any more",
+			facts:  with(func(f *plan.Facts) { f.LeaseGone = true }), generated: true, replaces: true,
+			want: plan.Decision{Due: true, Rotate: true, Reason: plan.ReasonLeaseGone},
+		},
 		"a lease near its end with interval 0": {
 			reason: "the policy never replaces anything",
 			facts:  with(func(f *plan.Facts) { frozen(f); lending(f) }), generated: true, replaces: true,

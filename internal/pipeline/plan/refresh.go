@@ -41,6 +41,7 @@ const (
 	ReasonClockWentBack  Reason = "RefreshTimeInFuture"
 	ReasonInterval       Reason = "IntervalPassed"
 	ReasonLeaseEnds      Reason = "LeaseEnds"
+	ReasonLeaseGone      Reason = "LeaseGone"
 	ReasonNotDue         Reason = "NotDue"
 	ReasonWindowClosed   Reason = "SyncWindowClosed"
 	ReasonFrozen         Reason = "NeverAgain"
@@ -84,6 +85,8 @@ type Facts struct {
 	// Lease is the time that what was generated is good for, of several leases the one that is to be replaced first; zero
 	// when there is none that ends.
 	Lease Lease
+	// LeaseGone says that something that was delivered has been given back, so that it is of no use any more.
+	LeaseGone bool
 }
 
 // Decision is what is to be done.

@@ -124,7 +124,8 @@ func Failing(conditions []metav1.Condition, now time.Time) time.Duration {
 // for some time. Where it takes a change it is after the interval or safetyNet, whichever is shorter. read says that what a store
 // holds has a part in the error: that may be mended in the store, which nobody would notice, so that it is tried sooner at first.
 // Where waiting may help it is ever more slowly, as the queue does it with an error, but not more slowly than each interval. A
-// time that a system asked for is kept, up to longestAsked. What uses something up each time is tried more and more seldom. What may have failed together is scattered.
+// time that a system asked for is kept, up to longestAsked. What uses something up each time is tried more and more seldom. What
+// may have failed together is scattered.
 func Retry(ctx context.Context, err error, read bool, interval, failing time.Duration) (ctrl.Result, error) {
 	log := logf.FromContext(ctx)
 	kind := fault.KindOf(err)
