@@ -32,7 +32,7 @@ type Counting struct {
 
 	mu           sync.Mutex
 	minted       int
-	live         map[int]bool
+	live         map[int]time.Time // when each ends
 	revocations  int
 	generateFail error
 	uselessFail  error
@@ -107,6 +107,20 @@ func (c *Counting) Live() []int {
 	return slices.Sorted(maps.Keys(c.live))
 }
 
+// InForce returns the numbers of the runs whose leases have neither been given back nor ended by themselves, in ascending order.
+func (c *Counting) InForce(now time.Time) []int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var runs []int
+	for run, end := range c.live {
+		if end.IsZero() || now.Before(end) {
+			runs = append(runs, run)
+		}
+	}
+	slices.Sort(runs)
+	return runs
+}
+
 func (c *Counting) generate(_ context.Context, spec *genv1alpha1.FakeSpec, env generators.Env) (generators.Result, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -119,13 +133,13 @@ func (c *Counting) generate(_ context.Context, spec *genv1alpha1.FakeSpec, env g
 		return result, nil
 	}
 	if c.live == nil {
-		c.live = map[int]bool{}
+		c.live = map[int]time.Time{}
 	}
-	c.live[c.minted] = true
 	result.Lease = &generators.Lease{State: fmt.Appendf(nil, `{"lease":%d}`, c.minted)}
 	if c.Lifetime > 0 {
 		result.Lease.ExpiresAt = env.Clock.Now().Add(c.Lifetime)
 	}
+	c.live[c.minted] = result.Lease.ExpiresAt
 	if c.uselessFail != nil {
 		return generators.Result{Lease: result.Lease}, c.uselessFail
 	}
@@ -159,7 +173,7 @@ func (c *Counting) revoke(_ context.Context, _ *genv1alpha1.FakeSpec, state json
 	if c.revokeFail != nil {
 		return c.revokeFail
 	}
-	if c.live[s.Lease] {
+	if _, live := c.live[s.Lease]; live {
 		delete(c.live, s.Lease)
 		c.revocations++
 	}

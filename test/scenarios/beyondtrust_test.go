@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strconv"
 	"strings"
@@ -180,10 +181,15 @@ data: {ca.crt: `+base64.StdEncoding.EncodeToString(service.Authority())+`}
 		GinkgoHelper()
 		Eventually(ready(ctx, &esv1.ExternalSecret{}, ns, "app-aws-credentials")).Should(haveStatus(metav1.ConditionTrue))
 	}
-	sum := func() {
+	// sum expects that each lease was given back, has ended, or is written down.
+	sum := func(ctx context.Context) {
 		GinkgoHelper()
-		counts := service.Counts()
-		Expect(counts.Minted).To(Equal(counts.Live + counts.Revoked + counts.Expired))
+		written := kubectl(ctx, "get", "generatorstates", "--all-namespaces", "-o", "jsonpath={.items[*].spec.state.leaseId}")
+		for _, lease := range service.Leases() {
+			if lease.Owed(time.Now()) {
+				Expect(written).To(ContainSubstring(lease.ID))
+			}
+		}
 	}
 
 	DescribeTable("arrive as their pages show it", func(ctx context.Context, ns string, read func() string) {
@@ -204,7 +210,7 @@ data: {ca.crt: `+base64.StdEncoding.EncodeToString(service.Authority())+`}
 			`generatorstate_expiry_timestamp_seconds\{.*namespace="%s".*\} %s`, ns, regexp.QuoteMeta(strconv.FormatFloat(float64(until.Unix()), 'g', -1, 64))))
 		kubectl(ctx, "delete", "externalsecret", "-n", ns, "app-aws-credentials")
 		Eventually(func() string { return kubectl(ctx, "get", "generatorstates", "-n", ns, "-o", "name") }).Should(BeEmpty())
-		sum()
+		sum(ctx)
 	},
 		Entry("BeyondTrust's", "beyondtrust-seed", func() string { return workloadCredentials }),
 		Entry("ours", "external-secrets", func() string {
@@ -257,7 +263,7 @@ data: {ca.crt: `+base64.StdEncoding.EncodeToString(service.Authority())+`}
 		kubectl(ctx, "delete", "externalsecret", "-n", ns, "app-aws-credentials")
 		Eventually(func() int { return service.Counts().Live }).Should(BeZero())
 		Expect(service.Counts().Revoked).To(BeNumerically(">", 0))
-		sum()
+		sum(ctx)
 	})
 
 	It("cost one lease, whatever happens to the template, the write and the operator", func(ctx context.Context) {
@@ -294,7 +300,7 @@ spec: {hard: {secrets: "0"}}
 		isReady(ctx, ns)
 		Expect(texts(secret(ctx, ns, delivered).Data)).To(SatisfyAll(HaveLen(7), HaveKeyWithValue("leaseId", lease)))
 		Expect(service.Counts().Minted).To(Equal(1))
-		sum()
+		sum(ctx)
 	})
 
 	It("that cannot be had are said, with what to check, and had when that is mended", func(ctx context.Context) {
@@ -318,6 +324,13 @@ spec: {hard: {secrets: "0"}}
 		failed("refuses the API token (status 401, unauthorized)", "is valid and has not expired")
 		applyIn(ctx, ns, "apiVersion: v1\nkind: Secret\nmetadata: {name: api-token}\nstringData: {token: CANARY-renewed}\n")
 		isReady(ctx, ns)
+
+		By("a service that is busy for a moment, which nobody has to mend")
+		before := string(secret(ctx, ns, delivered).Data["leaseId"])
+		service.FailStatus(3, http.StatusServiceUnavailable, "")
+		again("busy")
+		Eventually(func() string { return string(secret(ctx, ns, delivered).Data["leaseId"]) }).ShouldNot(Equal(before))
+		isReady(ctx, ns)
 	})
 
 	It("come and go as the sample shows", func(ctx context.Context) {
@@ -338,7 +351,7 @@ spec: {hard: {secrets: "0"}}
 		kubectl(ctx, "delete", "pushsecret", "-n", ns, "azure")
 		Eventually(func() map[string]any { values, _ := service.Static("production/azure-login"); return values }).Should(BeNil())
 		Eventually(func() int { return service.Counts().Revoked }).Should(Equal(1))
-		sum()
+		sum(ctx)
 	})
 
 	It("can be read from and pushed to a store", func(ctx context.Context) {

@@ -131,6 +131,8 @@ func (s *WorkloadCredentials) routes() http.Handler {
 			s.mu.Lock()
 			status, body := f(r)
 			s.mu.Unlock()
+			// What the server says of the time is what it lives by.
+			w.Header().Set("Date", s.clock.Now().UTC().Format(http.TimeFormat))
 			answer(w, status, body)
 		})
 	}

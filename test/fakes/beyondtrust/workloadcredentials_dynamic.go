@@ -34,15 +34,16 @@ type Dynamic struct {
 
 // Lease is something that was handed out for a time.
 type Lease struct {
-	// ID names it, Path the dynamic secret that it is of.
-	ID, Path string
+	// ID names it, Path the dynamic secret that it is of, which has the Type.
+	ID, Path, Type string
 	// Issued is when it began, and Until when it ends by itself.
 	Issued, Until time.Time
 	// Revoked is when it was given back; zero when it was not.
 	Revoked time.Time
-
-	kind string
 }
+
+// Owed says that the lease is in force, and could be given back.
+func (l *Lease) Owed(now time.Time) bool { return l.live(now) && l.Type != TypeAWS }
 
 // live says that the lease is in force.
 func (l *Lease) live(now time.Time) bool { return l.Revoked.IsZero() && now.Before(l.Until) }
@@ -72,7 +73,7 @@ func (s *WorkloadCredentials) generate(r *http.Request) (int, any) {
 		return http.StatusNotFound, failure("secret_not_found", "dynamic secret not found")
 	}
 	now := s.clock.Now()
-	l := &Lease{ID: uuid.NewString(), Path: at(r), Issued: now, Until: now.Add(d.Lifetime).UTC().Truncate(time.Second), kind: d.Type}
+	l := &Lease{ID: uuid.NewString(), Path: at(r), Issued: now, Until: now.Add(d.Lifetime).UTC().Truncate(time.Second), Type: d.Type}
 	s.leases[l.ID], s.issued = l, append(s.issued, l)
 	secret := map[string]any{keyType: d.Type}
 	if d.Type == TypeAzure {
@@ -115,7 +116,7 @@ func (s *WorkloadCredentials) readLease(r *http.Request) (int, any) {
 	if !ok || !l.live(s.clock.Now()) {
 		return http.StatusNotFound, failure("lease_not_found", "lease not found")
 	}
-	return http.StatusOK, map[string]any{"leaseId": l.ID, keyPath: l.Path, keyType: l.kind, "expiration": l.Until.Format(time.RFC3339)}
+	return http.StatusOK, map[string]any{"leaseId": l.ID, keyPath: l.Path, keyType: l.Type, "expiration": l.Until.Format(time.RFC3339)}
 }
 
 // revoke ends a lease, of Azure alone (3p).
@@ -124,7 +125,7 @@ func (s *WorkloadCredentials) revoke(r *http.Request) (int, any) {
 	switch {
 	case !ok || !l.live(s.clock.Now()):
 		return http.StatusNotFound, failure("lease_not_found", "lease not found")
-	case l.kind == TypeAWS:
+	case l.Type == TypeAWS:
 		return http.StatusBadRequest, failure("lease_not_revocable", "credentials of this type cannot be revoked")
 	}
 	l.Revoked = s.clock.Now()
