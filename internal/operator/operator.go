@@ -91,16 +91,20 @@ func New(ctx context.Context, config *rest.Config, o Options) (manager.Manager, 
 	return mgr, probes(mgr)
 }
 
+// farewell is how long an operator that is told to stop goes on with what it has begun: a call to a generator takes up to 30 seconds, and
+// what it obtains is lost when nobody writes it down. The Deployment in config gives it the time.
+const farewell = time.Minute
+
 func managerOptions(scheme *runtime.Scheme, o Options) ctrl.Options {
 	e := o.LeaderElection
 	readYourWrites := true
 	_, alone := o.metrics()
-	var patience *time.Duration
+	patience := farewell
 	if o.sharded() {
-		patience = new(o.drainTime())
+		patience = o.drainTime()
 	}
 	return ctrl.Options{
-		GracefulShutdownTimeout: patience,
+		GracefulShutdownTimeout: &patience,
 		Scheme:                  scheme,
 		Cache:                   mainCache(o.Namespace),
 		// A controller that reads its own write back from a stale cache would do its work twice, and a generator must
