@@ -9,17 +9,19 @@ import (
 	"github.com/sluice-operator/sluice/internal/sdk/workloadcredentials"
 )
 
-// shape is a form of credentials that is known. It is told by the type of an answer, or by one of its fields.
+// shape is a form of credentials that is known. It is told by the type of an answer, or by a field that no other form has.
 type shape struct {
 	name string
+	// telling are these fields.
+	telling []string
 	// required are the fields without which the credentials are of no use.
 	required []string
 }
 
 func shapes() []shape {
 	return []shape{
-		{"aws", []string{"accessKeyId", "secretAccessKey"}},
-		{"azure", []string{"clientId", "clientSecret", "tenantId"}},
+		{"aws", []string{"accessKeyId", "secretAccessKey"}, []string{"accessKeyId", "secretAccessKey"}},
+		{"azure", []string{"tenantId", "keyId"}, []string{"clientId", "clientSecret", "tenantId"}},
 	}
 }
 
@@ -57,11 +59,14 @@ func credentials(fields map[string]string) (map[string][]byte, error) {
 }
 
 func shapeOf(fields map[string]string) (shape, bool) {
-	for _, s := range shapes() {
-		has := func(name string) bool { _, ok := fields[name]; return ok }
-		if strings.EqualFold(fields["type"], s.name) || slices.ContainsFunc(s.required, has) {
-			return s, true
-		}
+	has := func(name string) bool { _, ok := fields[name]; return ok }
+	all := shapes()
+	i := slices.IndexFunc(all, func(s shape) bool { return strings.EqualFold(fields["type"], s.name) })
+	if i < 0 {
+		i = slices.IndexFunc(all, func(s shape) bool { return slices.ContainsFunc(s.telling, has) })
 	}
-	return shape{}, false
+	if i < 0 {
+		return shape{}, false
+	}
+	return all[i], true
 }

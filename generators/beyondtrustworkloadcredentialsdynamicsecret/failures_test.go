@@ -3,6 +3,7 @@ package beyondtrustworkloadcredentialsdynamicsecret
 import (
 	"context"
 	"net/http"
+	"slices"
 	"testing"
 	"time"
 
@@ -24,15 +25,14 @@ func TestFailures(t *testing.T) {
 				"and that it may generate credentials of this dynamic secret",
 		}},
 		{"a right that is missing", func(w *world) { w.FailStatus(1, http.StatusForbidden, "") }, aws, fault.Denied, []string{"status 403"}},
-		{"no such dynamic secret", func(*world) {}, "production/nothing", fault.NotFound, []string{
+		{"no such dynamic secret", func(*world) {}, "production/nothing", fault.Invalid, []string{
 			`dynamic secret "production/nothing" does not exist: check spec.provider.folderPath (folder/secretName) and spec.provider.server.siteId`,
 		}},
 		{"a 404 of something else", func(w *world) { w.FailBody(1, http.StatusNotFound, "<html>CANARY") }, aws, fault.Unavailable, []string{
 			"there is no such API", "check spec.provider.server.apiUrl and spec.provider.server.siteId",
 		}},
-		{"a 404 that says nothing", func(w *world) { w.FailBody(1, http.StatusNotFound, "") }, aws, fault.NotFound, nil},
 		{"throttled", func(w *world) { w.FailStatus(1, http.StatusTooManyRequests, "17") }, aws, fault.Throttled, []string{"fewer calls"}},
-		{"down", func(w *world) { w.FailStatus(1, http.StatusServiceUnavailable, "") }, aws, fault.Unavailable, []string{"failed (status 503)"}},
+		{"down", func(w *world) { w.FailStatus(1, http.StatusServiceUnavailable, "17") }, aws, fault.Unavailable, []string{"failed (status 503)"}},
 		{"a code of its own", func(w *world) {
 			w.FailBody(1, http.StatusBadRequest, `{"Code":"aws_integration_test_failed","Message":"CANARY"}`)
 		}, aws, fault.Invalid, []string{"does not accept the request (status 400, aws_integration_test_failed)"}},
@@ -47,12 +47,12 @@ func TestFailures(t *testing.T) {
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			w := newWorld(t)
-			s := w.spec(tt.path, none)
+			s := w.spec(tt.path)
 			tt.fail(w)
 			_, err := w.generate(s)
 			expect(t, err, tt.kind, tt.says...)
-			if tt.kind == fault.Throttled && fault.RetryAfter(err) != 17*time.Second {
-				t.Errorf("it asks to wait for %s, want 17s", fault.RetryAfter(err))
+			if asks := slices.Contains([]string{"throttled", "down"}, tt.reason); asks != (fault.RetryAfter(err) == 17*time.Second) {
+				t.Errorf("it asks to wait for %s, want that it says so: %t", fault.RetryAfter(err), asks)
 			}
 		})
 	}
@@ -85,6 +85,7 @@ func TestRetries(t *testing.T) {
 			s.RetrySettings = &esv1.SecretStoreRetrySettings{MaxRetries: &retries, RetryInterval: &interval}
 		}
 	}
+	unnumbered := func(s *spec) { s.RetrySettings = &esv1.SecretStoreRetrySettings{} }
 	for _, tt := range []struct {
 		reason   string
 		fail     func(*world)
@@ -93,14 +94,16 @@ func TestRetries(t *testing.T) {
 		requests int
 		waited   time.Duration
 	}{
-		{"three are made without being asked for", func(w *world) { w.FailStatus(3, 503, "") }, func(*spec) {}, true, 4, 7 * time.Second},
-		{"and no more", func(w *world) { w.FailStatus(9, 503, "") }, func(*spec) {}, false, 4, 7 * time.Second},
+		{"none is made that nobody asked for", func(w *world) { w.FailStatus(1, 503, "") }, func(*spec) {}, false, 1, 0},
+		{"three, where no number is written", func(w *world) { w.FailStatus(3, 503, "") }, unnumbered, true, 4, 7 * time.Second},
+		{"and no more", func(w *world) { w.FailStatus(9, 503, "") }, unnumbered, false, 4, 7 * time.Second},
 		{"as many as are asked for", func(w *world) { w.FailStatus(9, 500, "") }, settings(1, "3s"), false, 2, 3 * time.Second},
-		{"or none", func(w *world) { w.FailStatus(1, 503, "") }, none, false, 1, 0},
-		{"a throttling service says when", func(w *world) { w.FailStatus(1, 429, "12") }, func(*spec) {}, true, 2, 12 * time.Second},
-		{"but nobody waits for minutes", func(w *world) { w.FailStatus(1, 429, "600") }, func(*spec) {}, false, 1, 0},
-		{"a refusal is final", func(w *world) { w.FailStatus(1, 403, "") }, func(*spec) {}, false, 1, 0},
-		{"without an answer something may have been issued", func(w *world) { w.FailLost(1) }, func(*spec) {}, false, 1, 0},
+		{"or none", func(w *world) { w.FailStatus(1, 503, "") }, settings(0, "3s"), false, 1, 0},
+		{"a throttling service says when", func(w *world) { w.FailStatus(1, 429, "12") }, unnumbered, true, 2, 12 * time.Second},
+		{"but nobody waits for minutes", func(w *world) { w.FailStatus(1, 429, "600") }, unnumbered, false, 1, 0},
+		{"a refusal is final", func(w *world) { w.FailStatus(1, 403, "") }, unnumbered, false, 1, 0},
+		{"without an answer something may have been issued", func(w *world) { w.FailLost(1) }, unnumbered, false, 1, 0},
+		{"a gateway that waited in vain is no answer", func(w *world) { w.FailStatus(1, 504, "") }, unnumbered, false, 1, 0},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			w := newWorld(t)

@@ -20,9 +20,9 @@ type spec = genv1alpha1.BeyondtrustWorkloadCredentialsDynamicSecretSpec
 // New returns the generator of kind BeyondtrustWorkloadCredentialsDynamicSecret. It is safe for concurrent use. Each run obtains
 // credentials and their lease.
 //
-// A spec that cannot be used and an answer that has no credentials are fault.Invalid, a dynamic secret that does not exist is
-// fault.NotFound, a token that is refused fault.Denied, and a service that asks for fewer calls, fails or does not answer
-// fault.Throttled or fault.Unavailable.
+// A spec that cannot be used, a dynamic secret that does not exist and an answer that has no credentials are fault.Invalid: nothing
+// here is fault.NotFound, since a deletionPolicy is for what stores hold. A token that is refused is fault.Denied, and a service that
+// asks for fewer calls, fails or does not answer is fault.Throttled or fault.Unavailable.
 func New() generators.Generator {
 	return generators.Define(genv1alpha1.KindBeyondtrustWorkloadCredentialsDynamicSecret,
 		func(o *genv1alpha1.BeyondtrustWorkloadCredentialsDynamicSecret) *spec { return &o.Spec },
@@ -39,7 +39,7 @@ type state struct {
 }
 
 func generate(ctx context.Context, s *spec, env generators.Env) (generators.Result, error) {
-	policy, err := retry.Of(s.RetrySettings, retry.Default())
+	policy, err := retry.Of(s.RetrySettings)
 	if err != nil {
 		return generators.Result{}, err
 	}
@@ -49,28 +49,35 @@ func generate(ctx context.Context, s *spec, env generators.Env) (generators.Resu
 	}
 	defer client.Close()
 	at := workloadcredentials.ParsePath(s.Provider.FolderPath)
-	if at.Name == "" {
+	if !at.Valid() {
 		return generators.Result{}, fault.New(fault.Invalid,
 			"%s.folderPath %q must be a folder and the name of a dynamic secret in it (folder/secretName)", field, s.Provider.FolderPath)
 	}
-	var fields map[string]string
-	err = policy.Run(ctx, env.Clock, refused, func() (err error) {
-		fields, err = client.Generate(ctx, at)
+	var issued workloadcredentials.Issued
+	err = policy.Run(ctx, env.Clock, workloadcredentials.Refused, func() (err error) {
+		issued, err = client.Generate(ctx, at)
 		return err
 	})
+	if fault.Is(err, fault.NotFound) {
+		err = fault.Wrap(fault.Invalid, err, "%s", fault.Message(err))
+	}
 	if err != nil {
 		return generators.Result{}, err
 	}
-	result, err := resultOf(fields, s.Provider.FolderPath, env.Clock.Now())
+	lease, err := leaseOf(issued, s.Provider.FolderPath)
 	if err != nil {
-		return generators.Result{}, giveBack(ctx, client, fields[workloadcredentials.FieldLeaseID], fault.In(err, "dynamic secret %q", at))
+		return generators.Result{}, err
 	}
-	return result, nil
+	data, err := credentials(issued.Fields)
+	if err == nil && !lease.ExpiresAt.IsZero() && !lease.ExpiresAt.After(env.Clock.Now()) {
+		err = fault.New(fault.Invalid, "the credentials have ended already, at %s: check the lifetime of the dynamic secret",
+			lease.ExpiresAt.UTC().Format(time.RFC3339))
+	}
+	if err != nil {
+		return generators.Result{Lease: lease}, fault.In(err, "dynamic secret %q", at)
+	}
+	return generators.Result{Data: data, Lease: lease}, nil
 }
-
-// refused reports whether the service said that it cannot do it now. Without an answer, it may have issued credentials, and is not
-// asked for more at once.
-func refused(err error) bool { return retry.Passing(err) && workloadcredentials.Answered(err) }
 
 func open(ctx context.Context, s *spec, env generators.Env) (*workloadcredentials.Client, error) {
 	return workloadcredentials.Open(ctx, workloadcredentials.Config{
@@ -78,38 +85,17 @@ func open(ctx context.Context, s *spec, env generators.Env) (*workloadcredential
 	})
 }
 
-// resultOf returns what a run yields of the fields of an answer.
-func resultOf(fields map[string]string, path string, now time.Time) (generators.Result, error) {
-	data, err := credentials(fields)
+// leaseOf returns the lease of what was issued, with its end by our clock.
+func leaseOf(issued workloadcredentials.Issued, path string) (*generators.Lease, error) {
+	stored, err := json.Marshal(state{Path: path, LeaseID: issued.Fields[workloadcredentials.FieldLeaseID]})
 	if err != nil {
-		return generators.Result{}, err
+		return nil, fault.Wrap(fault.Unknown, err, "the lease has no JSON form")
 	}
-	lease := &generators.Lease{}
-	if text := fields[workloadcredentials.FieldExpiration]; text != "" {
-		if lease.ExpiresAt, err = time.Parse(time.RFC3339, text); err != nil {
-			return generators.Result{}, fault.Wrap(fault.Invalid, err, "the field expiration of the answer is not a time as in RFC 3339")
-		}
-		if !lease.ExpiresAt.After(now) {
-			return generators.Result{}, fault.New(fault.Invalid, "the credentials have ended already, at %s: check the lifetime "+
-				"of the dynamic secret, and the clock of this cluster", lease.ExpiresAt.UTC().Format(time.RFC3339))
-		}
+	lease := &generators.Lease{State: stored}
+	if end := endOf(issued.Fields[workloadcredentials.FieldExpiration]); !end.IsZero() {
+		lease.ExpiresAt = end.Add(-issued.Ahead)
 	}
-	lease.State, err = json.Marshal(state{Path: path, LeaseID: fields[workloadcredentials.FieldLeaseID]})
-	if err != nil {
-		return generators.Result{}, fault.Wrap(fault.Unknown, err, "the lease has no JSON form")
-	}
-	return generators.Result{Data: data, Lease: lease}, nil
-}
-
-// giveBack gives back credentials that are of no use, and returns why they are.
-func giveBack(ctx context.Context, client *workloadcredentials.Client, lease string, why error) error {
-	if lease == "" {
-		return why
-	}
-	if err := client.Revoke(ctx, lease); err != nil {
-		return fault.Wrap(fault.KindOf(why), why, "%s. What was issued could not be given back: %s", fault.Message(why), fault.Message(err))
-	}
-	return why
+	return lease, nil
 }
 
 func revoke(ctx context.Context, s *spec, stored json.RawMessage, env generators.Env) error {

@@ -86,9 +86,6 @@ func (w *world) generate(s spec) (generators.Result, error) {
 	return New().Bind(object(s)).Generate(w.t.Context(), w.env())
 }
 
-// none says that a call is not made again.
-func none(s *spec) { s.RetrySettings = &esv1.SecretStoreRetrySettings{MaxRetries: new(int32(0))} }
-
 func TestContract(t *testing.T) {
 	for name, tt := range map[string]struct {
 		path string
@@ -118,6 +115,8 @@ func TestContract(t *testing.T) {
 					refusal("no UUID", `spec.provider.server.siteId "mine" is not a UUID`, func(s *spec) { s.Provider.Server.SiteID = "mine" }),
 					refusal("no path", `spec.provider.folderPath "" must be a folder and the name`, func(s *spec) { s.Provider.FolderPath = "" }),
 					refusal("a folder alone", `spec.provider.folderPath "folder/"`, func(s *spec) { s.Provider.FolderPath = "folder/" }),
+					refusal("a way out of the folder", `spec.provider.folderPath "a/../b"`, func(s *spec) { s.Provider.FolderPath = "a/../b" }),
+					refusal("an empty name", `spec.provider.folderPath "a//b"`, func(s *spec) { s.Provider.FolderPath = "a//b" }),
 					refusal("an empty token", "spec.provider.auth.apikey.token", func(s *spec) { s.Provider.Auth.APIKey.Token.Key = "empty" }),
 					refusal("a broken token", "spec.provider.auth.apikey.token", func(s *spec) { s.Provider.Auth.APIKey.Token.Key = "broken" }),
 					refusal("no interval", "spec.retrySettings.retryInterval", func(s *spec) {
@@ -167,6 +166,40 @@ func TestLease(t *testing.T) {
 	}
 }
 
+// TestExpiration is about the ways in which the service may tell when a lease ends.
+func TestExpiration(t *testing.T) {
+	for _, text := range []any{
+		"2027-01-15T08:30:00Z", "2027-01-15T08:30:00.000Z", "2027-01-15T10:30:00+02:00", "2027-01-15T08:30:00+0000", "2027-01-15 08:30:00+00:00",
+		"2027-01-15T08:30:00", "2027-01-15 08:30:00", 1_800_001_800, "1800001800", 1_800_001_800_000,
+	} {
+		w := newWorld(t)
+		w.Define(aws, beyondtrust.Dynamic{Type: beyondtrust.TypeAWS, Lifetime: time.Hour, Fields: map[string]any{"expiration": text}})
+		result, err := w.generate(w.spec(aws))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := w.clock.Now().Add(30 * time.Minute); !result.Lease.ExpiresAt.Equal(want) {
+			t.Errorf("%v: it ends at %s, want %s", text, result.Lease.ExpiresAt, want)
+		}
+	}
+}
+
+// TestClocks lets the clocks of the cluster and of the service be apart.
+func TestClocks(t *testing.T) {
+	for _, apart := range []time.Duration{-2 * time.Hour, -20 * time.Second, 0, 20 * time.Second, 10 * time.Minute} {
+		w := newWorld(t)
+		env, ours := w.env(), clocktesting.NewFakeClock(w.clock.Now().Add(apart))
+		env.Clock = ours
+		result, err := New().Bind(object(w.spec(aws))).Generate(t.Context(), env)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left := result.Lease.ExpiresAt.Sub(ours.Now()); (left - time.Hour).Abs() > 30*time.Second {
+			t.Errorf("our clock is %s ahead: it seems to end in %s, want in an hour", apart, left)
+		}
+	}
+}
+
 func TestRevoke(t *testing.T) {
 	w := newWorld(t)
 	revoke := func(s spec, state string) error {
@@ -193,6 +226,15 @@ func TestRevoke(t *testing.T) {
 	expect(t, revoke(w.spec(aws), `[]`), fault.Invalid, "the state is not that of a lease")
 	w.FailStatus(1, http.StatusBadRequest, "")
 	expect(t, revoke(w.spec(azure), `{"leaseId":"a"}`), fault.Invalid, `could not revoke lease "a"`)
+	for _, body := range []string{
+		`{"code":"lease_not_revocable"}`, `{"Code":"lease_not_revocable"}`, `{"error":"lease_not_revocable","message":""}`,
+		`{"error":"Bad Request","message":"lease_not_revocable: it ends by itself"}`,
+	} {
+		w.FailBody(1, http.StatusBadRequest, body)
+		if err := revoke(w.spec(aws), `{"leaseId":"a"}`); err != nil {
+			t.Errorf("what cannot be revoked, as in %s: %v", body, err)
+		}
+	}
 	w.FailBody(1, http.StatusNotFound, "<html>")
 	expect(t, revoke(w.spec(azure), `{"leaseId":"a"}`), fault.Unavailable, "there is no such API")
 	w.FailStatus(1, http.StatusServiceUnavailable, "")
@@ -266,7 +308,21 @@ func TestAnswers(t *testing.T) {
 				"type": nil, "accessKeyId": nil, "secretAccessKey": nil, "sessionToken": nil,
 			}}, "", "the answer has no credentials",
 		},
-		{"an end that is no time", beyondtrust.Dynamic{Fields: map[string]any{"expiration": "tomorrow"}}, "", "expiration of the answer is not a time"},
+		{
+			"another form that has one field of a known one", beyondtrust.Dynamic{Fields: map[string]any{
+				"type": "oauth", "accessKeyId": nil, "secretAccessKey": nil, "sessionToken": nil, "clientId": "c", "clientSecret": "s",
+			}}, "clientId clientSecret expiration leaseId", "",
+		},
+		{
+			"a known form whose type is not told",
+			beyondtrust.Dynamic{Fields: map[string]any{"type": "dynamic", "secretAccessKey": nil}},
+			"", "the answer has no secretAccessKey: check",
+		},
+		{
+			"an end that is no time",
+			beyondtrust.Dynamic{Fields: map[string]any{"expiration": "tomorrow"}},
+			"accessKeyId expiration leaseId secretAccessKey sessionToken", "",
+		},
 		{"an end in the past", beyondtrust.Dynamic{Fields: map[string]any{"expiration": "2020-01-01T00:00:00Z"}}, "", "have ended already, at 2020-01-01"},
 		{
 			"no end that is known",
@@ -303,12 +359,16 @@ func TestAnswers(t *testing.T) {
 	}
 }
 
-func TestUselessCredentialsAreGivenBack(t *testing.T) {
+func TestUselessCredentialsCanBeGivenBack(t *testing.T) {
 	w := newWorld(t)
 	w.Define(azure, beyondtrust.Dynamic{Type: beyondtrust.TypeAzure, Lifetime: time.Hour, Fields: map[string]any{"clientSecret": ""}})
-	_, err := w.generate(w.spec(azure))
+	bound := New().Bind(object(w.spec(azure)))
+	result, err := bound.Generate(t.Context(), w.env())
 	expect(t, err, fault.Invalid, "the answer has no clientSecret")
-	if got := w.Counts(); got.Minted != 1 || got.Live != 0 {
-		t.Errorf("%d minted, %d live, want that nothing is left", got.Minted, got.Live)
+	if result.Data != nil || result.Lease == nil || result.Lease.ExpiresAt.IsZero() {
+		t.Fatalf("got %+v, want the lease alone", result)
+	}
+	if err := bound.Revoke(t.Context(), result.Lease.State, w.env()); err != nil || w.Counts().Live != 0 {
+		t.Errorf("%d live, %v, want that nothing is left", w.Counts().Live, err)
 	}
 }

@@ -12,8 +12,16 @@ import (
 	"github.com/sluice-operator/sluice/internal/fault"
 )
 
-// maxWait is the longest wait between two tries.
-const maxWait = 30 * time.Second
+const (
+	// maxWait is the longest wait between two tries, and minWait the shortest.
+	maxWait = 30 * time.Second
+	minWait = 100 * time.Millisecond
+	// maxTries is how many tries there are at most after the first: what takes longer is for the ordinary retries of an object, which
+	// keep nobody else waiting.
+	maxTries = 10
+	// oneTry is the longest that one try takes. None is begun that its context would not let end.
+	oneTry = 30 * time.Second
+)
 
 // Policy says how often a call that failed for a passing reason is made again. Its zero value repeats nothing.
 type Policy struct {
@@ -26,14 +34,14 @@ type Policy struct {
 // Default is for settings that ask for retries without saying how many, or how far apart.
 func Default() Policy { return Policy{Max: 3, Interval: time.Second} }
 
-// Of reads the settings that users write in spec.retrySettings; where there are none, none counts. What cannot be read is
-// fault.Invalid.
-func Of(settings *esv1.SecretStoreRetrySettings, none Policy) (Policy, error) {
+// Of reads the settings that users write in spec.retrySettings; where there are none, nothing is repeated. There are at most 10 tries, a
+// tenth of a second apart or more. What cannot be read is fault.Invalid.
+func Of(settings *esv1.SecretStoreRetrySettings) (Policy, error) {
 	if settings == nil {
-		return none, nil
+		return Policy{}, nil
 	}
 	p := Default()
-	p.Max = int(ptr.Deref(settings.MaxRetries, int32(p.Max))) //nolint:gosec // it is 3
+	p.Max = min(int(ptr.Deref(settings.MaxRetries, int32(p.Max))), maxTries) //nolint:gosec // it is 3
 	if settings.RetryInterval == nil {
 		return p, nil
 	}
@@ -41,12 +49,13 @@ func Of(settings *esv1.SecretStoreRetrySettings, none Policy) (Policy, error) {
 	if p.Interval, err = time.ParseDuration(*settings.RetryInterval); err != nil || p.Interval < 0 {
 		return p, fault.Wrap(fault.Invalid, err, "spec.retrySettings.retryInterval %q is not a duration such as 5s", *settings.RetryInterval)
 	}
+	p.Interval = max(p.Interval, minWait)
 	return p, nil
 }
 
 // Run calls op until it succeeds, fails in a way that does not pass, or the retries are used up. Waits are at least what a
-// throttling system asks for; one that asks for more than 30 seconds is not waited for. It ends early with ctx, and returns the
-// last error of op.
+// throttling system asks for; one that asks for more than 30 seconds is not waited for. It ends early with ctx, or when the
+// deadline of ctx is nearer than the time of a wait and a try, and returns the last error of op.
 func (p Policy) Run(ctx context.Context, now clock.Clock, passes func(error) bool, op func() error) error {
 	backoff := wait.Backoff{Duration: p.Interval, Factor: 2, Jitter: 0.1, Steps: p.Max, Cap: maxWait}
 	for range p.Max {
@@ -55,8 +64,12 @@ func (p Policy) Run(ctx context.Context, now clock.Clock, passes func(error) boo
 		if err == nil || !passes(err) || after > maxWait {
 			return err
 		}
+		after = min(max(backoff.Step(), after), maxWait)
+		if deadline, limited := ctx.Deadline(); limited && time.Until(deadline) < after+oneTry { //nolint:forbidigo // deadlines are in real time
+			return err
+		}
 		select {
-		case <-now.After(min(max(backoff.Step(), after), maxWait)):
+		case <-now.After(after):
 		case <-ctx.Done():
 			return err
 		}

@@ -1,6 +1,7 @@
 package retry_test
 
 import (
+	"context"
 	"errors"
 	"testing"
 	"testing/synctest"
@@ -14,25 +15,29 @@ import (
 )
 
 func TestOf(t *testing.T) {
-	none := retry.Policy{Max: 7, Interval: time.Hour}
 	for _, tt := range []struct {
 		reason   string
 		settings *esv1.SecretStoreRetrySettings
 		want     retry.Policy
 		refused  bool
 	}{
-		{"nothing is written", nil, none, false},
+		{"nothing is written", nil, retry.Policy{}, false},
 		{"retries without numbers", &esv1.SecretStoreRetrySettings{}, retry.Default(), false},
 		{
 			"numbers", &esv1.SecretStoreRetrySettings{MaxRetries: new(int32(0)), RetryInterval: new("5s")},
 			retry.Policy{Interval: 5 * time.Second},
 			false,
 		},
+		{
+			"too many, too fast", &esv1.SecretStoreRetrySettings{MaxRetries: new(int32(1_000_000)), RetryInterval: new("0s")},
+			retry.Policy{Max: 10, Interval: 100 * time.Millisecond},
+			false,
+		},
 		{"no duration", &esv1.SecretStoreRetrySettings{RetryInterval: new("soon")}, retry.Policy{}, true},
 		{"a negative one", &esv1.SecretStoreRetrySettings{RetryInterval: new("-1s")}, retry.Policy{}, true},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
-			got, err := retry.Of(tt.settings, none)
+			got, err := retry.Of(tt.settings)
 			if tt.refused != fault.Is(err, fault.Invalid) || !tt.refused && got != tt.want {
 				t.Errorf("got %+v, %v, want %+v, refused %t", got, err, tt.want, tt.refused)
 			}
@@ -53,6 +58,22 @@ func TestRunAsksWhatPasses(t *testing.T) {
 			})
 		if !errors.Is(err, lasting) || calls != 3 {
 			t.Errorf("%d calls, %v, want that the third is the last", calls, err)
+		}
+	})
+}
+
+// TestRunLeavesTimeForATry is about a call that must not be cut off, as what it was about to obtain would be lost.
+func TestRunLeavesTimeForATry(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		calls, began := 0, time.Now()
+		err := retry.Policy{Max: 5, Interval: 10 * time.Second}.Run(ctx, clock.RealClock{}, retry.Passing, func() error {
+			calls++
+			return fault.New(fault.Unavailable, "down")
+		})
+		if !fault.Is(err, fault.Unavailable) || calls != 2 || time.Since(began) > 30*time.Second {
+			t.Errorf("%d calls within %s, %v, want two, and that the third is not begun", calls, time.Since(began), err)
 		}
 	})
 }

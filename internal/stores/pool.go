@@ -192,7 +192,7 @@ func (p *Pool) prepare(store esv1.GenericStore, namespace string) (*Session, err
 	if s.provider, err = p.config.Providers.For(s.spec.Provider); err != nil {
 		return nil, s.in(err)
 	}
-	if s.retry, err = retry.Of(s.spec.RetrySettings, retry.Policy{}); err != nil {
+	if s.retry, err = retry.Of(s.spec.RetrySettings); err != nil {
 		return nil, s.in(err)
 	}
 	s.key = key{store: s.name, uid: store.GetUID(), generation: store.GetGeneration()}

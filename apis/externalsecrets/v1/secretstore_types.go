@@ -46,11 +46,11 @@ type SecretStoreProvider struct {
 
 // SecretStoreRetrySettings limit the retries of single calls.
 type SecretStoreRetrySettings struct {
-	// MaxRetries is the number of tries after the first. 3 when empty.
+	// MaxRetries is the number of tries after the first, of which there are 10 at most. 3 when empty.
 	// +kubebuilder:validation:Minimum=0
 	// +optional
 	MaxRetries *int32 `json:"maxRetries,omitempty"`
-	// RetryInterval is the wait before the first retry, as a Go duration. It doubles with each retry, up to 30s. 1s when empty.
+	// RetryInterval is the wait before the first retry, as a Go duration. It doubles with each retry, from 100ms at least up to 30s. 1s when empty.
 	// +optional
 	RetryInterval *string `json:"retryInterval,omitempty"`
 }

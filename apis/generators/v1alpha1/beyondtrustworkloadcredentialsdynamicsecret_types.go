@@ -13,7 +13,8 @@ type BeyondtrustWorkloadCredentialsDynamicSecretSpec struct {
 	Controller string `json:"controller,omitempty"`
 	// Provider is the site, how to sign in there, and in folderPath the folder and the name of the dynamic secret.
 	Provider esv1.BeyondtrustWorkloadCredentialsProvider `json:"provider"`
-	// RetrySettings limit the retries of a call that was answered with an error that may pass. There are 3, from 1s on, when empty.
+	// RetrySettings limit the retries of a call that was answered with 429, 500 or 503. A call is not retried when empty, the whole refresh
+	// always is.
 	// +optional
 	RetrySettings *esv1.SecretStoreRetrySettings `json:"retrySettings,omitempty"`
 }

@@ -137,24 +137,6 @@ func parse(spec *esv1.BeyondtrustWorkloadCredentialsProvider, field string) (*ur
 	return address, nil
 }
 
-// Path names a secret in a folder. The folder is empty for the root of the site.
-type Path struct{ Folder, Name string }
-
-// ParsePath splits a path at its last slash. Slashes at the beginning do not matter.
-func ParsePath(text string) Path {
-	text = strings.TrimLeft(text, "/")
-	i := strings.LastIndexByte(text, '/')
-	return Path{Folder: text[:max(i, 0)], Name: text[i+1:]}
-}
-
-// String returns the path with slashes.
-func (p Path) String() string {
-	if p.Folder == "" {
-		return p.Name
-	}
-	return p.Folder + "/" + p.Name
-}
-
 // operation is one call.
 type operation struct {
 	method, path string
@@ -165,6 +147,8 @@ type operation struct {
 	// does is what is attempted, for messages, and absent what a 404 means; empty where that means nothing special. may names the
 	// right that it takes.
 	does, absent, may string
+	// answered, if it is not nil, is told the header of an answer that is a success.
+	answered func(http.Header)
 }
 
 // inFolder returns the query that names a folder; none for the root.
@@ -197,6 +181,9 @@ func (c *Client) call(ctx context.Context, op operation, into any) error {
 	}
 	if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusMultipleChoices {
 		return c.refusal(op, response, body)
+	}
+	if op.answered != nil {
+		op.answered(response.Header)
 	}
 	if into == nil {
 		return nil

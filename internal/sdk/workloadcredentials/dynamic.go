@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/sluice-operator/sluice/internal/fault"
 )
@@ -22,27 +23,39 @@ const (
 // codeNotRevocable is how the API refuses to end a lease that ends by itself alone.
 const codeNotRevocable = "lease_not_revocable"
 
-// Generate obtains new credentials from a dynamic secret. It returns all fields of the answer as texts, by their names with a small
-// first letter; those of the lease are among them. What is not a text is JSON, null is empty.
-func (c *Client) Generate(ctx context.Context, at Path) (map[string]string, error) {
+// Issued is what a dynamic secret has issued.
+type Issued struct {
+	// Fields are all fields of the answer as texts, by their names with a small first letter; those of the lease are among them. What
+	// is not a text is JSON, null is empty.
+	Fields map[string]string
+	// Ahead is by how much the clock of the service is ahead of ours; zero when they agree, or when the service does not tell.
+	Ahead time.Duration
+}
+
+// agreement is how far two clocks may be apart that are said to agree: the service tells its time in seconds, and answers late.
+const agreement = timeout
+
+// Generate obtains new credentials from a dynamic secret.
+func (c *Client) Generate(ctx context.Context, at Path) (Issued, error) {
 	var answer struct {
 		Secret     map[string]json.RawMessage `json:"secret"`
 		LeaseID    json.RawMessage            `json:"leaseId"`
 		Expiration json.RawMessage            `json:"expiration"`
 	}
+	issued := Issued{Fields: map[string]string{}}
 	err := c.call(ctx, operation{
 		method: http.MethodPost, path: "/dynamic/" + url.PathEscape(at.Name) + "/generate", query: inFolder("folder", at.Folder),
 		does: fmt.Sprintf("could not generate credentials of dynamic secret %q", at), may: "generate credentials of this dynamic secret",
 		absent: fmt.Sprintf("dynamic secret %q does not exist: check %s.folderPath (folder/secretName) and %s.server.siteId, "+
 			"and that the dynamic secret is defined in BeyondTrust Workload Credentials", at, c.field, c.field),
+		answered: func(h http.Header) { issued.Ahead = c.ahead(h) },
 	}, &answer)
 	if err != nil {
-		return nil, err
+		return Issued{}, err
 	}
-	fields := map[string]string{}
 	add := func(name string, value json.RawMessage) {
-		if fields[name] == "" && value != nil {
-			fields[name] = text(value)
+		if issued.Fields[name] == "" && value != nil {
+			issued.Fields[name] = text(value)
 		}
 	}
 	for name, value := range answer.Secret {
@@ -53,7 +66,20 @@ func (c *Client) Generate(ctx context.Context, at Path) (map[string]string, erro
 	// Some versions of the API tell of the lease beside the secret.
 	add(FieldLeaseID, answer.LeaseID)
 	add(FieldExpiration, answer.Expiration)
-	return fields, nil
+	return issued, nil
+}
+
+// ahead returns by how much the clock of the service is ahead.
+func (c *Client) ahead(h http.Header) time.Duration {
+	theirs, err := http.ParseTime(h.Get("Date"))
+	if err != nil {
+		return 0
+	}
+	ahead := theirs.Sub(c.clock.Now())
+	if ahead.Abs() <= agreement {
+		return 0
+	}
+	return ahead
 }
 
 // Revoke ends a lease. One that is gone, or cannot be ended but ends by itself, is no error.

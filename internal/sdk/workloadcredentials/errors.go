@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
+	"strings"
 
 	"github.com/sluice-operator/sluice/internal/fault"
 )
@@ -22,25 +24,35 @@ type StatusError struct {
 // Error implements error.
 func (e *StatusError) Error() string { return fmt.Sprintf("status %d %s", e.Status, e.Code) }
 
-// Answered reports whether err is an answer of the API, and not the lack of one, after which nobody knows whether it did what it was
-// asked for.
-func Answered(err error) bool {
-	_, ok := errors.AsType[*StatusError](err)
-	return ok
+// Refused reports whether err is an answer of the API that says that it did nothing of what it was asked for and may do it later. After
+// other failures, such as that of a gateway that waited in vain, nobody knows whether it did.
+func Refused(err error) bool {
+	answer, ok := errors.AsType[*StatusError](err)
+	return ok && slices.Contains([]int{http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}, answer.Status)
 }
 
 // word is what a code looks like. Nothing else of an answer is quoted, as it may hold a value.
 var word = regexp.MustCompile(`^[a-z]{1,32}(_[a-z]{1,32}){0,8}$`)
 
-// codeOf reads the code in the body of an error, whose older form {error, message, details} has none. It is written code or Code.
+// codeOf reads the code in the body of an error. It is written code or Code, and the older form {error, message, details} has it in
+// error, or in its message.
 func codeOf(body []byte) string {
 	var answer struct {
-		Code string `json:"code"`
+		Code    string `json:"code"`
+		Error   string `json:"error"`
+		Message string `json:"message"`
 	}
-	if json.Unmarshal(body, &answer) != nil || !word.MatchString(answer.Code) {
+	switch {
+	case json.Unmarshal(body, &answer) != nil:
 		return ""
+	case word.MatchString(answer.Code):
+		return answer.Code
+	case word.MatchString(answer.Error):
+		return answer.Error
+	case strings.Contains(answer.Message, codeNotRevocable):
+		return codeNotRevocable
 	}
-	return answer.Code
+	return ""
 }
 
 // refusal explains an answer that is no success.
@@ -62,7 +74,9 @@ func (c *Client) refusal(op operation, response *http.Response, body []byte) err
 		throttled.RetryAfter = fault.ParseRetryAfter(response.Header.Get("Retry-After"), c.clock.Now())
 		return throttled
 	case cause.Status == http.StatusRequestTimeout, cause.Status >= http.StatusInternalServerError:
-		return fault.Wrap(fault.Unavailable, cause, "%s: %s failed (%s)", op.does, c.host, says)
+		failed := fault.Wrap(fault.Unavailable, cause, "%s: %s failed (%s)", op.does, c.host, says)
+		failed.RetryAfter = fault.ParseRetryAfter(response.Header.Get("Retry-After"), c.clock.Now())
+		return failed
 	case cause.Status < http.StatusBadRequest:
 		return fault.Wrap(fault.Invalid, cause, "%s: %s redirects elsewhere, which is not followed (%s): write where it leads into %s.server.apiUrl",
 			op.does, c.host, says, c.field)
