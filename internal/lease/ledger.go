@@ -28,7 +28,7 @@ type Ledger struct {
 // cached returns the states of owner as the cache has them.
 func (l *Ledger) cached(ctx context.Context, owner Owner) ([]State, error) {
 	key := owner.key() // once: a namespace may have thousands of states
-	return list(ctx, l.Client, owner, func(s *genv1alpha1.GeneratorState) bool { return labelled(key, s) || owner.owns(s) })
+	return list(ctx, l.Client, owner, nil, func(s *genv1alpha1.GeneratorState) bool { return labelled(key, s) || owner.owns(s) })
 }
 
 // current returns the states of owner as the API server has them: by their label, so that the answer is no larger than it has to be
@@ -36,22 +36,20 @@ func (l *Ledger) cached(ctx context.Context, owner Owner) ([]State, error) {
 // makes any more of them.
 func (l *Ledger) current(ctx context.Context, owner Owner) ([]State, error) {
 	key := owner.key()
-	own, err := list(ctx, l.Live, owner, func(*genv1alpha1.GeneratorState) bool { return true },
-		client.MatchingLabels{genv1alpha1.LabelOwnerKey: key})
+	own, err := list(ctx, l.Live, owner, client.MatchingLabels{genv1alpha1.LabelOwnerKey: key}, func(*genv1alpha1.GeneratorState) bool { return true })
 	if err != nil {
 		return nil, err
 	}
-	inherited, err := list(ctx, l.Client, owner, func(s *genv1alpha1.GeneratorState) bool { return !labelled(key, s) && owner.owns(s) })
+	inherited, err := list(ctx, l.Client, owner, nil, func(s *genv1alpha1.GeneratorState) bool { return !labelled(key, s) && owner.owns(s) })
 	return append(own, inherited...), err
 }
 
-// list returns the states in the namespace of owner for which is holds.
+// list returns the states in the namespace of owner that have a label, or any for the zero value, and for which is holds.
 func list(
-	ctx context.Context, reader client.Reader, owner Owner, is func(*genv1alpha1.GeneratorState) bool, options ...client.ListOption,
+	ctx context.Context, reader client.Reader, owner Owner, label client.MatchingLabels, is func(*genv1alpha1.GeneratorState) bool,
 ) ([]State, error) {
 	var all genv1alpha1.GeneratorStateList
-	options = append(options, client.InNamespace(owner.GetNamespace()), client.UnsafeDisableDeepCopy)
-	if err := reader.List(ctx, &all, options...); err != nil {
+	if err := reader.List(ctx, &all, client.InNamespace(owner.GetNamespace()), label, client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fault.OfWrite(err, "list", fault.Object{
 			Kind: "GeneratorState", Resource: "generatorstates", Namespace: owner.GetNamespace(),
 		})
