@@ -31,6 +31,7 @@ func TestFailures(t *testing.T) {
 		{"a 404 of something else", func(w *world) { w.FailBody(1, http.StatusNotFound, "<html>CANARY") }, aws, fault.Unavailable, []string{
 			"there is no such API", "check spec.provider.server.apiUrl and spec.provider.server.siteId",
 		}},
+		{"a 404 that says nothing", func(w *world) { w.FailBody(1, http.StatusNotFound, "") }, aws, fault.Unavailable, []string{"there is no such API"}},
 		{"throttled", func(w *world) { w.FailStatus(1, http.StatusTooManyRequests, "17") }, aws, fault.Throttled, []string{"fewer calls"}},
 		{"down", func(w *world) { w.FailStatus(1, http.StatusServiceUnavailable, "17") }, aws, fault.Unavailable, []string{"failed (status 503)"}},
 		{"a code of its own", func(w *world) {

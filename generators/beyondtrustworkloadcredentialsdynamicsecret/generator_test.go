@@ -237,6 +237,8 @@ func TestRevoke(t *testing.T) {
 	}
 	w.FailBody(1, http.StatusNotFound, "<html>")
 	expect(t, revoke(w.spec(azure), `{"leaseId":"a"}`), fault.Unavailable, "there is no such API")
+	w.FailStatus(2, http.StatusNotFound, "")
+	expect(t, revoke(w.spec(azure), `{"leaseId":"a"}`), fault.Unavailable, "the lease does not exist, or that is not certain")
 	w.FailStatus(1, http.StatusServiceUnavailable, "")
 	expect(t, revoke(w.spec(azure), `{"leaseId":"a"}`), fault.Unavailable, "failed (status 503)")
 }

@@ -53,8 +53,8 @@ func (c *client) path(key string) (workloadcredentials.Path, error) {
 		full = c.folder + "/" + key
 	}
 	at := workloadcredentials.ParsePath(full)
-	if at.Name == "" || at.Name == "." || at.Name == ".." {
-		return at, fault.New(fault.Invalid, "key %q has no name of a static secret at its end", key)
+	if !at.Valid() {
+		return at, fault.New(fault.Invalid, "key %q must be the name of a static secret, or folders and a name (folder/name)", key)
 	}
 	return at, nil
 }

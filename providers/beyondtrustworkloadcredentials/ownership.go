@@ -43,6 +43,30 @@ func (o ownership) clone() ownership {
 	return ownership{Created: o.Created, Fields: maps.Clone(o.Fields)}
 }
 
+// equal reports whether both say the same of the values.
+func (o ownership) equal(other ownership) bool {
+	return maps.EqualFunc(o.Fields, other.Fields, slices.Equal[[]string])
+}
+
+// claim returns what is to be written down before the values are changed that there are, after which it is as after says. Who writes over
+// a value of others owns it beside them until then: they keep it if that does not come to pass.
+func (o ownership) claim(after ownership, values map[string][]byte) ownership {
+	claimed := o.clone()
+	for name, owners := range after.Fields {
+		all := owners
+		if _, exists := values[name]; exists {
+			all = o.others(name, "")
+			for _, owner := range owners {
+				if !slices.Contains(all, owner) {
+					all = append(all, owner)
+				}
+			}
+		}
+		claimed.Fields[name] = all
+	}
+	return claimed
+}
+
 // others are the owners of a value other than the given one: somebody unknown if no push has it.
 func (o ownership) others(name, owner string) []string {
 	owners, known := o.Fields[name]

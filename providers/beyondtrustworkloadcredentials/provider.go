@@ -3,6 +3,7 @@ package beyondtrustworkloadcredentials
 import (
 	"context"
 	"strings"
+	"time"
 
 	"k8s.io/utils/keymutex"
 
@@ -17,6 +18,8 @@ const (
 	field = "spec.provider." + name
 	// writers is how many secrets can be written at a time.
 	writers = 64
+	// undoing is the time to take away what was made in vain.
+	undoing = 30 * time.Second
 )
 
 // New returns the provider. Writes of all its stores to one secret wait for each other: the service has no way to write only if

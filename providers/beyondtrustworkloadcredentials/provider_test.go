@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"net/http"
 	"regexp"
@@ -233,7 +234,44 @@ func TestAbsence(t *testing.T) {
 	w.FailBody(1, 200, `{"error":"CANARY","data":[]}`)
 	expect(t, list(), fault.Unavailable, "answered with an error")
 	_, err := client.Get(t.Context(), providers.Ref{Key: "folder/"})
-	expect(t, err, fault.Invalid, `key "folder/" has no name`)
+	expect(t, err, fault.Invalid, `key "folder/" must be the name`)
+	for _, key := range []string{"..", "../there", "a//b", "a/./b"} {
+		_, err := client.Get(t.Context(), providers.Ref{Key: key})
+		expect(t, err, fault.Invalid, fmt.Sprintf("key %q must be the name", key))
+	}
+}
+
+// TestAbsenceIsCertain is about a site that is not there, or does not know the token: what it lacks is not absent.
+func TestAbsenceIsCertain(t *testing.T) {
+	w := newWorld(t)
+	client := w.open("", unobserved)
+	reads := map[string]func(s store) error{
+		"get": func(s store) error { _, err := s.Get(t.Context(), providers.Ref{Key: "absent"}); return err },
+		"list": func(s store) error {
+			for _, err := range s.List(t.Context(), providers.Query{Path: "absent"}) {
+				return err
+			}
+			return nil
+		},
+		"delete": func(s store) error { return s.Delete(t.Context(), providers.Removal{Key: "absent", Owner: "a"}) },
+	}
+	for name, read := range reads {
+		t.Run(name, func(t *testing.T) {
+			if err := read(client); err != nil && !fault.Is(err, fault.NotFound) {
+				t.Errorf("what is absent: %v", err)
+			}
+			for _, body := range []string{"", "{}", `{"data":[]}`, `["error"]`, "404 page not found"} {
+				w.FailBody(1, http.StatusNotFound, body)
+				expect(t, read(client), fault.Unavailable, "there is no such API")
+			}
+			w.Deny("GET /session")
+			defer w.Deny()
+			expect(t, read(client), fault.Denied, "does not exist, or that is not certain: could not check the session")
+			w.FailStatus(1, http.StatusNotFound, "")
+			w.FailStatus(1, http.StatusNotFound, "")
+			expect(t, read(client), fault.Unavailable, "check spec.provider.beyondtrustworkloadcredentials.server.apiUrl")
+		})
+	}
 }
 
 func TestCheck(t *testing.T) {
@@ -248,64 +286,6 @@ func TestCheck(t *testing.T) {
 	w.Close()
 	_, err = client.Check(t.Context())
 	expect(t, err, fault.Unavailable, "cannot be reached: connection refused")
-}
-
-func TestPush(t *testing.T) {
-	w := newWorld(t)
-	w.Put("team/theirs", map[string]any{"k": "1"}, map[string]string{"env": "prod"})
-	client := w.open("team", unobserved)
-	write := func(key string) providers.Write {
-		return providers.Write{Key: key, Owner: "sluice/push", Fields: map[string][]byte{"mine": []byte("CANARY")}}
-	}
-	if err := client.Put(t.Context(), write("theirs")); err != nil {
-		t.Fatal(err)
-	}
-	values, tags := w.Static("team/theirs")
-	if values["k"] != "1" || values["mine"] != "CANARY" || tags["env"] != "prod" || tags["sluice-owners"] != `{"fields":{"mine":["sluice/push"]}}` {
-		t.Errorf("there are the values %v and the tags %v", values, tags)
-	}
-	got, err := client.Get(t.Context(), providers.Ref{Key: "theirs"})
-	if err != nil || !maps.Equal(got.Labels, map[string]string{"env": "prod"}) {
-		t.Errorf("read: the labels are %v, %v", got.Labels, err)
-	}
-	if err := client.Delete(t.Context(), providers.Removal{Key: "theirs", Owner: "sluice/push"}); err != nil {
-		t.Fatal(err)
-	}
-	if values, tags := w.Static("team/theirs"); len(values) != 1 || !maps.Equal(tags, map[string]string{"env": "prod"}) {
-		t.Errorf("after it was given back there are the values %v and the tags %v", values, tags)
-	}
-
-	expect(t, client.Put(t.Context(), write("nowhere/new")), fault.Invalid, `folder "/team/nowhere" does not exist`)
-	expect(t, client.Put(t.Context(), write("no such name")), fault.Invalid, "does not accept the request (status 400, invalid_name)")
-	whole := write("new")
-	whole.Fields = map[string][]byte{"": []byte("CANARY")}
-	expect(t, client.Put(t.Context(), whole), fault.Invalid, "needs remoteRef.property")
-	odd := write("new")
-	odd.Options = json.RawMessage(`{"a":1}`)
-	expect(t, client.Put(t.Context(), odd), fault.Invalid, "metadata has no meaning")
-	w.Put("team/broken", map[string]any{"k": "1"}, map[string]string{"sluice-owners": "CANARY"})
-	expect(t, client.Put(t.Context(), write("broken")), fault.Invalid, "remove the tag")
-}
-
-// TestHalfAWrite lets a process die between the value and what says whose it is.
-func TestHalfAWrite(t *testing.T) {
-	w := newWorld(t)
-	client := w.open("", unobserved)
-	put := providers.Write{Key: "new", Owner: "sluice/push", Fields: map[string][]byte{"k": []byte("1")}}
-	w.FailStatus(1, 404, "") // the read before
-	w.Put("new", map[string]any{"k": "1"}, nil)
-	if err := client.Put(t.Context(), put); !fault.Is(err, fault.Unavailable) {
-		t.Fatalf("a secret that appears meanwhile: %v", err)
-	}
-	if err := client.Put(t.Context(), put); err != nil {
-		t.Fatal(err)
-	}
-	if err := client.Delete(t.Context(), providers.Removal{Key: "new", Owner: "sluice/push"}); err != nil {
-		t.Fatal(err)
-	}
-	if values, _ := w.Static("new"); values["k"] != "1" {
-		t.Error("a value that may be somebody else's was removed")
-	}
 }
 
 func TestCallsAreObserved(t *testing.T) {

@@ -15,8 +15,7 @@ import (
 	"github.com/sluice-operator/sluice/providers"
 )
 
-// Put implements providers.Writer. Values are written first and then who owns them: a process that dies in between leaves a value
-// that nobody owns, and never a claim to what somebody else wrote. Labels and annotations are not kept.
+// Put implements providers.Writer. Labels and annotations are not kept.
 func (c *client) Put(ctx context.Context, w providers.Write) error {
 	if err := noOptions(w.Options); err != nil {
 		return err
@@ -84,18 +83,59 @@ func (c *client) create(ctx context.Context, at workloadcredentials.Path, what s
 	for name, value := range w.Fields {
 		values[name], owners.Fields[name] = string(value), []string{w.Owner}
 	}
-	err := c.api.Create(ctx, at, values)
-	c.observe("CreateStatic", err)
+	err := c.make(ctx, at, values)
 	if answer, ok := errors.AsType[*workloadcredentials.StatusError](err); ok && answer.Status == http.StatusConflict {
-		return fault.Wrap(fault.Unavailable, err, "%s was created by somebody else at the same time, or is deleted and can be restored", what)
-	}
-	if fault.Is(err, fault.NotFound) {
-		return fault.Wrap(fault.Invalid, err, "%s", fault.Message(err))
+		if err := c.clear(ctx, at, what, err); err != nil {
+			return err
+		}
+		err = c.make(ctx, at, values)
 	}
 	if err != nil {
 		return err
 	}
-	return c.tag(ctx, workloadcredentials.Static{Path: at}, owners)
+	if err := c.tag(ctx, workloadcredentials.Static{Path: at}, owners); err != nil {
+		return c.unmake(ctx, at, what, err)
+	}
+	return nil
+}
+
+func (c *client) make(ctx context.Context, at workloadcredentials.Path, values map[string]string) error {
+	err := c.api.Create(ctx, at, values)
+	c.observe("CreateStatic", err)
+	if fault.Is(err, fault.NotFound) {
+		return fault.Wrap(fault.Invalid, err, "%s", fault.Message(err))
+	}
+	return err
+}
+
+// clear makes room for a secret that could not be made, as err says, where one of the same name is deleted and can be restored: for good,
+// when a push had made it. What somebody else has deleted is not touched.
+func (c *client) clear(ctx context.Context, at workloadcredentials.Path, what string, err error) error {
+	former, unread := c.api.Metadata(ctx, at)
+	c.observe("GetStaticMetadata", unread)
+	if unread != nil || !former.Deleted {
+		return fault.Wrap(fault.Unavailable, err, "%s was created by somebody else at the same time", what)
+	}
+	if was, unreadable := owned(former.Tags, nil); unreadable != nil || !was.Created {
+		return fault.Wrap(fault.Conflict, err, "%s was deleted by somebody else, and can be restored: restore it, or delete it for good", what)
+	}
+	return c.delete(ctx, at, true)
+}
+
+// unmake takes away what was just made, and belongs to nobody since its tags could not be written, as err says.
+func (c *client) unmake(ctx context.Context, at workloadcredentials.Path, what string, err error) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoing)
+	defer cancel()
+	if left := c.delete(ctx, at, true); left != nil {
+		return fault.In(err, "%s was created and could not be marked as Sluice's, nor be taken away again (%s)", what, fault.Message(left))
+	}
+	return fault.In(err, "%s was created, could not be marked as Sluice's, and was taken away again", what)
+}
+
+func (c *client) delete(ctx context.Context, at workloadcredentials.Path, permanent bool) error {
+	err := c.api.Delete(ctx, at, permanent)
+	c.observe("DeleteStatic", err)
+	return err
 }
 
 // merge returns what w changes, with nil for a value that goes, and who owns what after it.
@@ -172,17 +212,22 @@ func (c *client) remove(ctx context.Context, at workloadcredentials.Path, r prov
 		}
 	}
 	if before.Created && len(changes) > 0 && len(changes) == len(live.Values) {
-		err := c.api.Delete(ctx, at)
-		c.observe("DeleteStatic", err)
-		return err
+		return c.delete(ctx, at, false)
 	}
 	return c.write(ctx, live, changes, before, after)
 }
 
-// write changes the values, and then who owns them; nothing where nothing changes.
+// write changes the values, and who owns them; nothing where nothing changes. What is written is claimed first and what is removed is
+// given up last: a process that dies in between, or may not write tags, leaves no value that nobody owns.
 func (c *client) write(
 	ctx context.Context, live workloadcredentials.Static, changes map[string]*string, before, after ownership,
 ) error {
+	claimed := before.claim(after, live.Values)
+	if !claimed.equal(before) {
+		if err := c.tag(ctx, live, claimed); err != nil {
+			return err
+		}
+	}
 	if len(changes) > 0 {
 		err := c.api.Patch(ctx, live.Path, changes)
 		c.observe("UpdateStatic", err)
@@ -190,7 +235,7 @@ func (c *client) write(
 			return err
 		}
 	}
-	if maps.EqualFunc(before.Fields, after.Fields, slices.Equal[[]string]) {
+	if after.equal(claimed) {
 		return nil
 	}
 	return c.tag(ctx, live, after)

@@ -221,6 +221,18 @@ func (c *Client) request(ctx context.Context, op operation) (*http.Request, erro
 	return request, nil
 }
 
+// Confirm returns an error of kind fault.NotFound as it is when the site answers to the token, and otherwise why that is not certain:
+// of what a site lacks that is not there nothing is known. Other errors, and nil, are returned as they are.
+func (c *Client) Confirm(ctx context.Context, err error) error {
+	if !fault.Is(err, fault.NotFound) {
+		return err
+	}
+	if unsure := c.Check(ctx); unsure != nil {
+		return fault.In(unsure, "%s, or that is not certain", fault.Message(err))
+	}
+	return err
+}
+
 // Check asks whether the token is valid.
 func (c *Client) Check(ctx context.Context) error {
 	return c.call(ctx, operation{

@@ -88,6 +88,7 @@ func (c *Client) Revoke(ctx context.Context, lease string) error {
 		method: http.MethodDelete, path: "/leases/id/" + url.PathEscape(lease),
 		does: fmt.Sprintf("could not revoke lease %q", lease), may: "revoke leases", absent: "the lease does not exist",
 	}, nil)
+	err = c.Confirm(ctx, err)
 	if answer, ok := errors.AsType[*StatusError](err); ok && answer.Code == codeNotRevocable || fault.Is(err, fault.NotFound) {
 		return nil
 	}

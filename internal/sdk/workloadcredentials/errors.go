@@ -1,7 +1,6 @@
 package workloadcredentials
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -34,17 +33,27 @@ func Refused(err error) bool {
 // word is what a code looks like. Nothing else of an answer is quoted, as it may hold a value.
 var word = regexp.MustCompile(`^[a-z]{1,32}(_[a-z]{1,32}){0,8}$`)
 
+// failure is what the API says of an error.
+type failure struct {
+	Code    string `json:"code"`
+	Error   string `json:"error"`
+	Message string `json:"message"`
+}
+
+// failureOf reads the body of an error; the zero value is for one that is not the API's.
+func failureOf(body []byte) failure {
+	var answer failure
+	if json.Unmarshal(body, &answer) != nil {
+		return failure{}
+	}
+	return answer
+}
+
 // codeOf reads the code in the body of an error. It is written code or Code, and the older form {error, message, details} has it in
 // error, or in its message.
 func codeOf(body []byte) string {
-	var answer struct {
-		Code    string `json:"code"`
-		Error   string `json:"error"`
-		Message string `json:"message"`
-	}
+	answer := failureOf(body)
 	switch {
-	case json.Unmarshal(body, &answer) != nil:
-		return ""
 	case word.MatchString(answer.Code):
 		return answer.Code
 	case word.MatchString(answer.Error):
@@ -87,7 +96,7 @@ func (c *Client) refusal(op operation, response *http.Response, body []byte) err
 
 // notFound trusts a 404 of the API alone. One of a proxy, or of a web server at a wrong address, says nothing about a secret.
 func (c *Client) notFound(op operation, cause *StatusError, body []byte) error {
-	if body = bytes.TrimSpace(body); op.absent == "" || len(body) > 0 && (body[0] != '{' || !json.Valid(body)) {
+	if explained := failureOf(body) != (failure{}); op.absent == "" || !explained {
 		return fault.Wrap(fault.Unavailable, cause, "%s: there is no such API at %s: check %s.server.apiUrl and %s.server.siteId",
 			op.does, c.host, c.field, c.field)
 	}

@@ -22,6 +22,9 @@ type staticSecret struct {
 	tags     map[string]string
 	id       string
 	versions []time.Time
+	// deleted is when it was; zero when it was not. What is deleted keeps its name and can be restored (infer: from deletedAt, deletedOnly
+	// and permanent, which are exact).
+	deleted time.Time
 }
 
 type folder struct {
@@ -39,22 +42,41 @@ func (s *WorkloadCredentials) Put(at string, values map[string]any, tags map[str
 	s.secrets[at] = &staticSecret{values: values, tags: tags, id: uuid.NewString(), versions: []time.Time{s.clock.Now()}}
 }
 
+// Remove deletes a static secret, as somebody else would who may want to restore it. It counts as no write.
+func (s *WorkloadCredentials) Remove(at string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.secrets[at].deleted = s.clock.Now()
+}
+
 // Static returns the values and tags of a static secret; nil when there is none.
 func (s *WorkloadCredentials) Static(at string) (values map[string]any, tags map[string]string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	secret, ok := s.secrets[at]
-	if !ok {
+	secret := s.living(at)
+	if secret == nil {
 		return nil, nil
 	}
 	return maps.Clone(secret.values), maps.Clone(secret.tags)
 }
 
+// living returns the secret at a path; nil when there is none, or when it is deleted.
+func (s *WorkloadCredentials) living(at string) *staticSecret {
+	if secret := s.secrets[at]; secret != nil && secret.deleted.IsZero() {
+		return secret
+	}
+	return nil
+}
+
 func (secret *staticSecret) metadata() map[string]any {
-	return map[string]any{
+	all := map[string]any{
 		"id": secret.id, "tags": secret.tags, "version": len(secret.versions), "deletedAt": nil, "createdBy": "somebody",
 		"createdAt": secret.versions[0].UTC().Format(time.RFC3339),
 	}
+	if !secret.deleted.IsZero() {
+		all["deletedAt"] = secret.deleted.UTC().Format(time.RFC3339)
+	}
+	return all
 }
 
 // describe is what a list tells of a secret (exact). Paths begin with a slash there.
@@ -78,8 +100,8 @@ func noSecret() (int, any) {
 }
 
 func (s *WorkloadCredentials) getStatic(r *http.Request) (int, any) {
-	secret, ok := s.secrets[at(r)]
-	if !ok {
+	secret := s.living(at(r))
+	if secret == nil {
 		return noSecret()
 	}
 	return http.StatusOK, secret.full(at(r))
@@ -104,7 +126,8 @@ func (s *WorkloadCredentials) listStatic(r *http.Request) (int, any) {
 		parent := path.Dir(at)
 		inside := where == "" || strings.HasPrefix(at, where+"/")
 		direct := parent == where || parent == "." && where == ""
-		if inside && (direct || r.URL.Query().Get("recursive") == "true") {
+		deleted := r.URL.Query().Get("deletedOnly") == "true"
+		if inside && deleted == (s.living(at) == nil) && (direct || r.URL.Query().Get("recursive") == "true") {
 			data = append(data, s.secrets[at].describe(at))
 		}
 	}
@@ -140,14 +163,14 @@ func (s *WorkloadCredentials) createStatic(r *http.Request) (int, any) {
 
 // patchStatic takes a merge patch as in RFC 7396 (exact).
 func (s *WorkloadCredentials) patchStatic(r *http.Request) (int, any) {
-	secret, exists := s.secrets[at(r)]
+	secret := s.living(at(r))
 	patch, ok := payload(r)
 	switch {
 	case r.Header.Get("Content-Type") != "application/merge-patch+json":
 		return http.StatusUnsupportedMediaType, failure("unsupported_media_type", "a merge patch is expected")
 	case !ok:
 		return http.StatusBadRequest, failure("invalid_request", "the body is not valid")
-	case !exists:
+	case secret == nil:
 		return noSecret()
 	}
 	s.counts.Writes++
@@ -176,11 +199,14 @@ func merged(target, patch map[string]any) map[string]any {
 }
 
 func (s *WorkloadCredentials) deleteStatic(r *http.Request) (int, any) {
-	if s.secrets[at(r)] == nil {
+	permanent := r.URL.Query().Get("permanent") == "true"
+	if s.secrets[at(r)] == nil || s.living(at(r)) == nil && !permanent {
 		return noSecret()
 	}
 	s.counts.Writes++
-	delete(s.secrets, at(r))
+	if s.secrets[at(r)].deleted = s.clock.Now(); permanent {
+		delete(s.secrets, at(r))
+	}
 	return http.StatusNoContent, nil
 }
 
@@ -190,8 +216,8 @@ func (s *WorkloadCredentials) tagStatic(r *http.Request) (int, any) {
 	if err := json.NewDecoder(r.Body).Decode(&tags); err != nil {
 		return http.StatusBadRequest, failure("invalid_request", "the body is not valid")
 	}
-	secret, exists := s.secrets[at(r)]
-	if !exists {
+	secret := s.living(at(r))
+	if secret == nil {
 		return noSecret()
 	}
 	s.counts.Writes++
@@ -220,6 +246,11 @@ func (s *WorkloadCredentials) createFolder(r *http.Request) (int, any) {
 func (s *WorkloadCredentials) deleteFolder(r *http.Request) (int, any) {
 	if s.folders[at(r)] == nil {
 		return http.StatusNotFound, failure("folder_not_found", "folder not found")
+	}
+	for secret := range s.secrets {
+		if strings.HasPrefix(secret, at(r)+"/") {
+			return http.StatusConflict, failure("folder_not_empty", "folder is not empty") // (unknown)
+		}
 	}
 	s.counts.Writes++
 	delete(s.folders, at(r))
