@@ -175,6 +175,21 @@ var _ = Describe("A lent value", func() {
 		Expect(other.Status.Conditions).To(ContainElement(HaveField("Message", "secret synced")))
 	})
 
+	It("is given back when what takes its place does not end", func() {
+		w.Generator.Lifetime = lifetime
+		es := generated("app").ExternalSecret
+		w.sync(es)
+		w.Generator.Leaseless = true
+		w.Annotate(es, "force-sync", "1")
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"password": "pw-2"})
+		w.expectStates(nil, []string{"1"})
+		w.Clock.Step(lifetime)
+		w.reconcile(es)
+		w.expectSettled(es)
+		w.ExpectSecret("app", map[string]string{"password": "pw-2"})
+	})
+
 	It("stays when its entry names another generator, and ends as it did", func() {
 		w.Generator.Lifetime = lifetime
 		w.Create(gen.Fake("g2", map[string]string{"password": "other"}))

@@ -97,8 +97,8 @@ func (c *Controller) conclude(ctx context.Context, p *pass, round *esv1alpha1.Pu
 	if p.ps.Spec.Selector.GeneratorRef != nil {
 		out.leases = p.ps.Status.Leases
 	}
-	if round != nil && len(round.Leases) > 0 {
-		out.leases = round.Leases
+	if round != nil && len(round.Keys) == 0 {
+		out.leases = round.Leases // all values are of this round, which has none when the generator lends no more
 	}
 	inUse := out.leases
 	if waiting := p.ps.Status.Rotation; waiting != nil && waits(p.ps) {

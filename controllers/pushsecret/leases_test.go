@@ -253,6 +253,24 @@ var _ = Describe("A PushSecret of a generator that yields leases", func() {
 		lab.ExpectNotReady(ps, esv1alpha1.ReasonErrored, "what was delivered before has ended at "+end)
 	})
 
+	It("gives everything back when the generator obtains nothing any more that ends", func() {
+		w.Generator.Lifetime = time.Hour
+		ps := generated("a", "b").PushSecret
+		w.push(ps)
+		w.Generator.Leaseless = true
+		w.Annotate(ps, "force-sync", "1")
+		w.reconcile(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-2"})
+		Expect(ps.Status.Leases).To(BeEmpty())
+		w.Clock.Step(50 * time.Minute)
+		w.reconcile(ps)
+		w.expectSettled(ps)
+		w.ExpectRemote("a", "db", map[string]string{"password": "pw-2"})
+		w.Generator.Leaseless = false // the collector is to have a generator that can give back
+		collect()
+		Expect(w.Generator.Live()).To(BeEmpty())
+	})
+
 	It("gives everything back when its source is another one", func() {
 		ps := generated("a", "b").PushSecret
 		w.push(ps)
