@@ -13,6 +13,7 @@ import (
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -333,6 +334,42 @@ spec: {hard: {secrets: "0"}}
 		isReady(ctx, ns)
 	})
 
+	It("come from a ClusterGenerator, with the token of each namespace, and are given back", func(ctx context.Context) {
+		service.Define("production/azure", beyondtrust.Dynamic{Type: beyondtrust.TypeAzure, Lifetime: time.Hour})
+		apply(ctx, here(`apiVersion: generators.external-secrets.io/v1alpha1
+kind: ClusterGenerator
+metadata: {name: beyondtrust-azure}
+spec:
+  kind: BeyondtrustWorkloadCredentialsDynamicSecret
+  generator:
+    beyondtrustWorkloadCredentialsDynamicSecretSpec:
+      provider:
+        auth: {apikey: {token: {name: api-token, key: token}}}
+        server: {apiUrl: "https://api.beyondtrust.io/site", siteId: "a1b2c3d4-e5f6-7890-abcd-ef1234567890"}
+        folderPath: production/azure
+        caProvider: {type: Secret, name: my-ca-bundle, key: ca.crt}
+`))
+		const user = `apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: app-aws-credentials}
+spec:
+  target: {name: azure}
+  dataFrom:
+  - sourceRef: {generatorRef: {kind: ClusterGenerator, name: beyondtrust-azure}}
+`
+		ns := prepared(ctx, "beyondtrust-cluster")
+		present(ctx, "beyondtrust-tokenless")
+		applyIn(ctx, "beyondtrust-tokenless", user)
+		Eventually(ready(ctx, &esv1.ExternalSecret{}, "beyondtrust-tokenless", "app-aws-credentials")).Should(
+			SatisfyAll(haveStatus(metav1.ConditionFalse), say("beyondtrust-tokenless")))
+		applyIn(ctx, ns, user)
+		isReady(ctx, ns)
+		Expect(texts(secret(ctx, ns, "azure").Data)).To(SatisfyAll(HaveLen(6), HaveKeyWithValue("clientSecret", Not(BeEmpty()))))
+		kubectl(ctx, "delete", "clustergenerator", "beyondtrust-azure")
+		kubectl(ctx, "delete", "externalsecret", "-n", ns, "app-aws-credentials")
+		Eventually(func() beyondtrust.Counts { return service.Counts() }).Should(SatisfyAll(HaveField("Minted", 1), HaveField("Revoked", 1)))
+	})
+
 	It("come and go as the sample shows", func(ctx context.Context) {
 		ns := prepared(ctx, "beyondtrust-sample")
 		service.Put("production/database", map[string]any{"password": "CANARY-read"}, nil)
@@ -352,6 +389,45 @@ spec: {hard: {secrets: "0"}}
 		Eventually(func() map[string]any { values, _ := service.Static("production/azure-login"); return values }).Should(BeNil())
 		Eventually(func() int { return service.Counts().Revoked }).Should(Equal(1))
 		sum(ctx)
+	})
+
+	It("take their Secret with them when they are deleted, and not when the site is wrong", func(ctx context.Context) {
+		ns := prepared(ctx, "beyondtrust-absent")
+		service.Put("production/database", map[string]any{"user": "shop"}, nil)
+		manifest := here(`---
+apiVersion: external-secrets.io/v1
+kind: SecretStore
+metadata: {name: store}
+spec:
+  provider:
+    beyondtrustworkloadcredentials:
+      auth: {apikey: {token: {name: api-token, key: token}}}
+      server: {apiUrl: "https://api.beyondtrust.io/site", siteId: "a1b2c3d4-e5f6-7890-abcd-ef1234567890"}
+      caProvider: {type: Secret, name: my-ca-bundle, key: ca.crt}
+---
+apiVersion: external-secrets.io/v1
+kind: ExternalSecret
+metadata: {name: app-aws-credentials}
+spec:
+  secretStoreRef: {name: store}
+  target: {name: read, deletionPolicy: Delete}
+  dataFrom:
+  - extract: {key: production/database}
+`)
+		applyIn(ctx, ns, manifest)
+		isReady(ctx, ns)
+		read := func() error {
+			return world.Client.Get(ctx, client.ObjectKey{Namespace: ns, Name: "read"}, &corev1.Secret{})
+		}
+		applyIn(ctx, ns, strings.ReplaceAll(manifest, site, "00000000-0000-0000-0000-000000000000"))
+		Eventually(ready(ctx, &esv1.ExternalSecret{}, ns, "app-aws-credentials")).Should(
+			SatisfyAll(haveStatus(metav1.ConditionFalse), say("server.siteId")))
+		Expect(read()).To(Succeed())
+		applyIn(ctx, ns, manifest)
+		isReady(ctx, ns)
+		service.Remove("production/database")
+		kubectl(ctx, "annotate", "externalsecret", "-n", ns, "app-aws-credentials", "force-sync=1")
+		Eventually(read).Should(Satisfy(apierrors.IsNotFound))
 	})
 
 	It("can be read from and pushed to a store", func(ctx context.Context) {
