@@ -11,7 +11,10 @@ import (
 )
 
 func TestMap(t *testing.T) {
-	data := map[string][]byte{"user": []byte("admin"), "pass": []byte("p: #"), "blob": []byte("a\xff\x00"), "list": []byte("u1,u2")}
+	odd := "\x01\x7f \u0085\u009f \u2028\ufeff\ufffe\uffff <&>"
+	data := map[string][]byte{
+		"user": []byte("admin"), "pass": []byte("p: #"), "blob": []byte("a\xff\x00"), "list": []byte("u1,u2"), "odd": []byte(odd),
+	}
 	cases := []struct {
 		reason string
 		scope  templates.Scope
@@ -31,6 +34,11 @@ func TestMap(t *testing.T) {
 			"keys and values", templates.KeysAndValues,
 			map[string]string{"t": "{{ .user }}: v\nb: {{ .pass | toJson }}"},
 			map[string]string{"admin": "v", "b": "p: #"},
+		},
+		{
+			"a value with characters that YAML does not take", templates.KeysAndValues,
+			map[string]string{"t": "a: {{ .odd | toJson }}\nb: {{ .odd | mustToRawJson }}"},
+			map[string]string{"a": odd, "b": odd},
 		},
 		{"an empty text has no keys", templates.KeysAndValues, map[string]string{"t": ""}, map[string]string{}},
 		{

@@ -14,7 +14,7 @@ import (
 func All() map[string]any {
 	all := sprigFunctions()
 	for _, family := range []map[string]any{
-		textFunctions(), listFunctions(), regexFunctions(), randomFunctions(), passwordFunctions(),
+		textFunctions(), listFunctions(), regexFunctions(), randomFunctions(), passwordFunctions(), jsonFunctions(),
 		certificateFunctions(), pemFunctions(), pkcs12Functions(), jwkFunctions(), rsaFunctions(), yamlFunctions(),
 	} {
 		maps.Copy(all, family)
