@@ -161,6 +161,9 @@ func (m *mortal) settle(es *esv1.ExternalSecret) {
 		m.look(m.owner, client.ObjectKeyFromObject(es))
 		m.collect()
 	}
+	// What the last look may have replaced.
+	m.Clock.Step(lab.Grace)
+	m.collect()
 }
 
 // expectBalance expects that of all that was obtained what the target has is left, and what was lost, and nothing else.
