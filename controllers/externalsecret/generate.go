@@ -104,10 +104,12 @@ func (c *Controller) reuse(
 		}
 		ends = e.complete && w.ending(func(s lease.State) bool { return w.tx.Yielded(s, e.kept) })
 	}
-	if !ends {
+	switch {
+	case ends:
+		e.kept, e.complete = nil, false
+	case e.complete || !bound.Revocable():
 		return nil
 	}
-	e.kept, e.complete = nil, false
 	return c.replaceable(ctx, es, w, index)
 }
 

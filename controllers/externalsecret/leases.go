@@ -122,6 +122,29 @@ func leasesIn(annotation, slot string) []string {
 	return names
 }
 
+// strays returns the names of the states in an annotation of a target whose slots no entry has: their values may be those of any entry
+// that has got another place, or that names another generator.
+func strays(spec *esv1.ExternalSecretSpec, annotation string) []string {
+	var names []string
+	for part := range strings.SplitSeq(annotation, ",") {
+		if of, name, ok := strings.Cut(part, "="); ok && !slices.Contains(slots(spec), of) {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// slots returns the slots of all entries.
+func slots(spec *esv1.ExternalSecretSpec) []string {
+	var all []string
+	for i := range spec.DataFrom {
+		if source := spec.DataFrom[i].SourceRef; source != nil && source.GeneratorRef != nil {
+			all = append(all, slotOf(spec, i))
+		}
+	}
+	return all
+}
+
 // keysOf returns the keys that a generator has yielded for a slot. Where its spec does not tell, the lease in use does.
 func (w *observed) keysOf(bound generators.Bound, slot string) []string {
 	if keys := bound.Keys(); keys != nil {
@@ -137,13 +160,12 @@ func (w *observed) keysOf(bound generators.Bound, slot string) []string {
 // givenBack says whether the values that spec.dataFrom[index] has delivered are of no use any more, because the states that
 // they belong to are gone: somebody has deleted them, or they went with an ExternalSecret of the same name.
 func (c *Controller) givenBack(ctx context.Context, es *esv1.ExternalSecret, w *observed, index int, before past) (bool, error) {
-	names := leasesIn(before.leases, slotOf(&es.Spec, index))
-	there := func(s lease.State) bool { return slices.Contains(names, s.Name) && s.DeletionTimestamp.IsZero() }
-	if len(names) == 0 || c.Generators.Ledger == nil || slices.ContainsFunc(w.leases, there) {
+	names := append(leasesIn(before.leases, slotOf(&es.Spec, index)), strays(&es.Spec, before.leases)...)
+	if c.Generators.Ledger == nil || !lease.Missing(w.leases, names) {
 		return false, nil
 	}
 	states, err := c.Generators.Current(ctx, ownerOf(es))
-	return err == nil && !slices.ContainsFunc(states, there), err
+	return err == nil && lease.Missing(states, names), err
 }
 
 // lease returns the lease in use that is to be replaced first.
@@ -155,6 +177,11 @@ func (w *observed) lease() plan.Lease {
 		}
 	}
 	return plan.First(w.facts.Identity, all...)
+}
+
+// endless reports whether nothing is known of the end of a lease in use.
+func (w *observed) endless() bool {
+	return slices.ContainsFunc(w.leases, func(s lease.State) bool { return s.Live() && s.Expires().IsZero() })
 }
 
 // ending reports whether a lease in use is to be replaced, of those that is true for.
@@ -179,13 +206,28 @@ func (w *observed) still(s lease.State) bool {
 	})
 }
 
+// outlived says whether the state of a name that the target has is of no value that it keeps: that is certain of one that is there, and of
+// one that the API server did not find.
+func (w *observed) outlived(name string) bool {
+	i := slices.IndexFunc(w.leases, func(s lease.State) bool { return s.Name == name })
+	if i < 0 {
+		return w.facts.LeaseGone
+	}
+	return !w.still(w.leases[i])
+}
+
 // leaseNames is what a target says of the leases that its values come from. It is written together with the values, so that
 // it is never wrong, whatever happens next.
 func (w *observed) leaseNames() string {
-	if len(w.tx.Booked()) == 0 {
-		return w.carried
-	}
 	var parts []string
+	if len(w.tx.Booked()) == 0 {
+		for part := range strings.SplitSeq(w.carried, ",") {
+			if _, name, ok := strings.Cut(part, "="); ok && !w.outlived(name) {
+				parts = append(parts, part)
+			}
+		}
+		return strings.Join(parts, ",")
+	}
 	for _, s := range w.leases {
 		if s.Live() && w.still(s) {
 			parts = append(parts, s.Slot()+"="+s.Name)
@@ -207,9 +249,17 @@ func (c *Controller) conclude(ctx context.Context, es *esv1.ExternalSecret, w *o
 	booked := w.tx.Booked()
 	err := w.tx.Deliver(ctx, w.leases, w.still)
 	w.leases = append(w.leases, booked...)
-	out.facts.Lease = w.lease()
-	out.endless = slices.ContainsFunc(w.leases, func(s lease.State) bool { return s.Live() && s.Expires().IsZero() })
+	out.facts.Lease, out.endless = w.lease(), w.endless()
 	return err
+}
+
+// nowhere reports whether there is no target to deliver to, and somebody else is to make it: no generator runs for that.
+func (c *Controller) nowhere(ctx context.Context, es *esv1.ExternalSecret, w *observed) (bool, error) {
+	if w.target != nil || es.Spec.Target.CreationPolicyOrDefault() != esv1.CreateMerge || len(generatorRefs(&es.Spec)) == 0 {
+		return false, nil
+	}
+	target, err := c.live(ctx, es)
+	return err == nil && target == nil, err
 }
 
 // replaceable returns an error when the values of another generator than that of spec.dataFrom[index] cannot be had again,

@@ -25,6 +25,7 @@ var _ = Describe("A lent value", func() {
 	BeforeEach(func() {
 		w = newWorld()
 		w.Generator.Leaseless = false
+		w.restart()
 	})
 
 	DescribeTable("costs one lease, whatever happens to the template, the object, the target and the operator", func(keyless bool) {
@@ -170,6 +171,9 @@ var _ = Describe("A lent value", func() {
 		es := generated("app").ExternalSecret
 		w.sync(es)
 		lab.ExpectReady(es, esv1.ReasonSecretSynced, "nothing is known of the end of what was generated")
+		w.Clock.Step(2 * time.Hour)
+		w.reconcile(es)
+		lab.ExpectReady(es, esv1.ReasonSecretSynced, "nothing is known of the end of what was generated")
 		other := generated("other").Every(time.Hour).ExternalSecret
 		w.sync(other)
 		Expect(other.Status.Conditions).To(ContainElement(HaveField("Message", "secret synced")))
@@ -188,6 +192,82 @@ var _ = Describe("A lent value", func() {
 		w.reconcile(es)
 		w.expectSettled(es)
 		w.ExpectSecret("app", map[string]string{"password": "pw-2"})
+	})
+
+	It("that has given way to a given back one beside it is not obtained for nothing", func() {
+		es := mixed()
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) {
+			es.Spec.Target.Template = &esv1.ExternalSecretTemplate{Data: map[string]string{
+				"password": "{{ .password }}", "conn": "{{ .token }}@host",
+			}}
+		})
+		w.reconcile(es)
+		w.giveBack("1")
+		for range 3 {
+			w.reconcile(es)
+			Expect(w.Generator.Minted()).To(Equal(2))
+			lab.ExpectReady(es, esv1.ReasonSecretSynced, "generators run again only on request")
+		}
+		w.expectSettled(es)
+	})
+
+	It("is not obtained for a new entry while what is beside it was used up", func() {
+		es := mixed()
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) {
+			es.Spec.Target.Template = &esv1.ExternalSecretTemplate{Data: map[string]string{
+				"password": "{{ .password }}", "conn": "{{ .token }}@host",
+			}}
+		})
+		w.reconcile(es)
+		w.Create(gen.Fake("g3", map[string]string{"third": "th"}))
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) {
+			entries := es.Spec.DataFrom
+			gen.ExternalSecret{ExternalSecret: es}.Generate(genv1alpha1.KindFake, "g3")
+			es.Spec.DataFrom = append(es.Spec.DataFrom[len(entries):], entries...)
+		})
+		for range 3 {
+			w.reconcile(es)
+		}
+		Expect(w.Generator.Minted()).To(Equal(2))
+	})
+
+	It("that somebody gives back is made anew also when its entry names another generator by now", func() {
+		w.Create(gen.Fake("g2", map[string]string{"password": "pw"}))
+		es := generated("app").ExternalSecret
+		w.sync(es)
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.DataFrom[0].SourceRef.GeneratorRef.Name = "g2" })
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"password": "pw-1"})
+		w.giveBack("1")
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"password": "pw-2"})
+		w.expectSettled(es)
+	})
+
+	It("whose entry is gone is forgotten", func() {
+		es := mixed()
+		lab.Edit(w.Lab, es, func(es *esv1.ExternalSecret) { es.Spec.DataFrom = es.Spec.DataFrom[1:] })
+		w.reconcile(es)
+		w.expectStates([]string{"2"}, []string{"1"})
+		w.giveBack("1")
+		w.expectSettled(es)
+		w.reconcile(es)
+		Expect(w.Generator.Minted()).To(Equal(2))
+		Expect(w.Secret("app").Annotations).To(ContainElement(HavePrefix("Fake/g2#0=")))
+		Expect(w.Secret("app").Annotations).NotTo(ContainElement(ContainSubstring("Fake/g#0=")))
+	})
+
+	It("is not obtained for a target that somebody else is to make, until it is there", func() {
+		es := generated("app").Creation(esv1.CreateMerge).ExternalSecret
+		w.sync(es)
+		for range 3 {
+			w.reconcile(es)
+		}
+		Expect(w.Generator.Minted()).To(BeZero())
+		w.Create(gen.Secret("app", map[string]string{"theirs": "x"}))
+		w.reconcile(es)
+		w.ExpectSecret("app", map[string]string{"theirs": "x", "password": "pw-1"})
+		w.expectSettled(es)
 	})
 
 	It("stays when its entry names another generator, and ends as it did", func() {
@@ -209,17 +289,15 @@ var _ = Describe("A lent value", func() {
 		w.expectSettled(es)
 	})
 
-	It("stays when a further key is generated beside it", func() {
+	It("is replaced by a whole when a further key is generated with it", func() {
 		es := generated("app").ExternalSecret
 		w.sync(es)
 		lab.Edit(w.Lab, gen.Fake("g", nil), func(g *genv1alpha1.Fake) { g.Spec.Data["token"] = "tk" })
 		w.Annotate(es, "note", "x")
 		w.reconcile(es)
-		w.ExpectSecret("app", map[string]string{"password": "pw-1", "token": "tk-2"})
-		w.expectStates([]string{"1", "2"}, nil)
-		w.Annotate(es, esv1.AnnotationForceSync, "1")
-		w.reconcile(es)
-		w.expectStates([]string{"3"}, []string{"1", "2"})
+		w.ExpectSecret("app", map[string]string{"password": "pw-2", "token": "tk-2"})
+		w.expectStates([]string{"2"}, []string{"1"})
+		w.expectSettled(es)
 	})
 
 	It("that ends is held, at no cost, while another value that was used up cannot be had again", func() {
@@ -280,6 +358,21 @@ var _ = Describe("A lent value", func() {
 		w.ExpectSecret("app", map[string]string{"password": "pw-1"})
 	})
 })
+
+// giveBack lets the state of a run go, as if somebody had deleted it.
+func (w *world) giveBack(run string) {
+	GinkgoHelper()
+	var all genv1alpha1.GeneratorStateList
+	Expect(w.Client.List(context.Background(), &all, client.InNamespace(w.Namespace))).To(Succeed())
+	for _, state := range all.Items {
+		if string(state.Spec.State.Raw) == `{"lease":`+run+"}" {
+			lab.Edit(w.Lab, &state, func(s *genv1alpha1.GeneratorState) { s.Finalizers = nil })
+			w.Delete(&state)
+			return
+		}
+	}
+	Fail("there is no state of run " + run)
+}
 
 // expectStates checks the numbers of the runs whose leases are kept, and of those that are to be given back.
 func (w *world) expectStates(kept, ending []string) {

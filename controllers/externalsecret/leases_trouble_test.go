@@ -26,6 +26,7 @@ var _ = Describe("A lent value, when something goes wrong,", func() {
 	BeforeEach(func() {
 		w = newWorld()
 		w.Generator.Leaseless = false
+		w.restart()
 	})
 
 	It("that an ExternalSecret of the same name has left behind is owned again", func() {

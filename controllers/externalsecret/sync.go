@@ -89,7 +89,7 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	if err != nil {
 		return outcome{}, err
 	}
-	out := outcome{changes: changes, facts: w.facts, decision: decision, undecided: lease.Undecided(w.leases, w.facts.Now)}
+	out := outcome{changes: changes, facts: w.facts, decision: decision, undecided: lease.Undecided(w.leases, w.facts.Now), endless: w.endless()}
 	logf.FromContext(ctx).V(1).Info("planned", out.decision.Fields()...)
 	if !out.decision.Due {
 		return out, nil
@@ -99,7 +99,7 @@ func (c *Controller) sync(ctx context.Context, es *esv1.ExternalSecret) (outcome
 	if errors.Is(err, errHeld) {
 		out.unfinished = w.tx.Close(ctx)
 		err = c.mend(ctx, es, &w, &out)
-		out.held = err == nil && !w.complete(es, out.decision)
+		out.held = err == nil && (w.facts.LeaseGone || !w.complete(es, out.decision))
 	}
 	return out, err
 }
@@ -138,6 +138,9 @@ func (c *Controller) refresh(ctx context.Context, es *esv1.ExternalSecret, w *ob
 	}
 	if out.adopted = adopted != nil; out.adopted {
 		wish.Desired = *adopted
+	} else if nowhere, err := c.nowhere(ctx, es, w); err != nil || nowhere {
+		out.change.Action = apply.Wait
+		return err
 	} else if done, err := c.wish(ctx, es, w, out, &wish); err != nil || done {
 		return err
 	}
@@ -324,7 +327,7 @@ func (c *Controller) render(
 	if wish.InputHash, err = c.inputHash(es, in); err != nil {
 		return false, err
 	}
-	if !wish.Empty && len(w.tx.Booked()) == 0 && w.holds(es, wish.InputHash) {
+	if !wish.Empty && len(w.tx.Booked()) == 0 && !w.facts.LeaseGone && w.holds(es, wish.InputHash) {
 		return true, nil
 	}
 	if wish.Desired, err = c.shape(es, in); err != nil {

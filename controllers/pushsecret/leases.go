@@ -32,8 +32,8 @@ func (c *Controller) account(ctx context.Context, p *pass) error {
 	if err != nil {
 		return err
 	}
-	lost := ps.Status.ObservedGeneration == 0
-	if lease.Missing(states, ps.Status.Leases) ||
+	lost, wanted := ps.Status.ObservedGeneration == 0, p.replaceable()
+	if lease.Missing(states, wanted) ||
 		slices.ContainsFunc(states, lease.State.Undelivered) || slices.ContainsFunc(states, lease.State.Orphaned) {
 		named := ps.Status.Leases
 		if ps.Status.Rotation != nil {
@@ -47,8 +47,16 @@ func (c *Controller) account(ctx context.Context, p *pass) error {
 		ps.Status.Leases = namesOf(slices.DeleteFunc(slices.Clone(states), func(s lease.State) bool { return !s.Live() }))
 	}
 	p.leases = states
-	p.facts.Lease, p.facts.LeaseGone = p.lease(func(lease.State) bool { return true }), lease.Missing(states, ps.Status.Leases)
+	p.facts.Lease, p.facts.LeaseGone = p.lease(func(lease.State) bool { return true }), lease.Missing(states, wanted)
 	return nil
+}
+
+// replaceable returns the names of the states in use, where others take their place when they are gone.
+func (p *pass) replaceable() []string {
+	if p.facts.Interval == 0 || p.ps.Spec.UpdatePolicyOrDefault() != esv1alpha1.UpdateReplace {
+		return nil
+	}
+	return p.ps.Status.Leases
 }
 
 // lease returns the lease in use that is to be replaced first, of those that is true for.

@@ -52,6 +52,9 @@ func TestFailures(t *testing.T) {
 			tt.fail(w)
 			_, err := w.generate(s)
 			expect(t, err, tt.kind, tt.says...)
+			if lost := slices.Contains([]string{"cut off", "no JSON", "too much"}, tt.reason); fault.Costly(err) != lost {
+				t.Errorf("it is costly: %t, want %t", fault.Costly(err), lost)
+			}
 			if asks := slices.Contains([]string{"throttled", "down"}, tt.reason); asks != (fault.RetryAfter(err) == 17*time.Second) {
 				t.Errorf("it asks to wait for %s, want that it says so: %t", fault.RetryAfter(err), asks)
 			}

@@ -63,7 +63,7 @@ func (t *Tx) Renew(ctx context.Context) error {
 			return err
 		}
 	}
-	t.aged, t.patient = nil, false
+	t.aged, t.booked, t.patient = nil, nil, false // what is not aged is returned, and booked, once more
 	return nil
 }
 
@@ -120,7 +120,7 @@ func (t *Tx) undo(ctx context.Context, begun round, slot string, bound generator
 		return fault.In(cause, "%s: what it obtained could not be given back (%s) and not be written down",
 			described(bound), fault.Message(err))
 	}
-	return fault.In(cause, "%s: what it obtained could not be written down, and was given back", described(bound))
+	return costly(fault.In(cause, "%s: what it obtained could not be written down, and was given back", described(bound)))
 }
 
 // discard gives back at once what came with an error, and returns that error. What cannot be given back now is written down, for the
@@ -142,7 +142,12 @@ func (t *Tx) discard(ctx context.Context, obtained *generators.Lease, slot strin
 	if err != nil {
 		said += ". What was obtained could not be given back: " + fault.Message(err)
 	}
-	return &fault.Error{Kind: fault.KindOf(why), Message: said, RetryAfter: fault.RetryAfter(why), Costly: true, Cause: why}
+	return costly(&fault.Error{Kind: fault.KindOf(why), Message: said, RetryAfter: fault.RetryAfter(why), Cause: why})
+}
+
+// costly returns err as one after which each try uses something up.
+func costly(err error) error {
+	return &fault.Error{Kind: fault.KindOf(err), Message: fault.Message(err), RetryAfter: fault.RetryAfter(err), Costly: true, Cause: err}
 }
 
 // resume reports whether the values of an earlier try can be delivered by this one, and sees to it that they stay until

@@ -19,7 +19,7 @@ func (l Lease) Due(identity string) time.Time {
 		// Nobody knows how much has passed, or it cannot be: the end itself is what is left to go by.
 		return l.Until
 	}
-	return l.From.Add(lifetime*3/4 + Jitter(identity, lifetime))
+	return l.From.Add(lifetime - lifetime/4 + Jitter(identity, lifetime))
 }
 
 // Ends reports whether the lease is to be replaced by now.

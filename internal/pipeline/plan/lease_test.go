@@ -23,6 +23,15 @@ func TestLeaseDue(t *testing.T) {
 	}
 }
 
+func TestLongLeases(t *testing.T) {
+	for _, years := range []int{1, 100, 250} {
+		l := plan.Lease{From: noon, Until: noon.AddDate(years, 0, 0)}
+		if l.Ends("uid", noon) || !l.Due("uid").After(noon) {
+			t.Errorf("a lease of %d years is to be replaced at %s", years, l.Due("uid"))
+		}
+	}
+}
+
 func TestLeaseEnds(t *testing.T) {
 	lent := func(from, until time.Duration) plan.Lease {
 		return plan.Lease{From: noon.Add(from), Until: noon.Add(until)}

@@ -120,6 +120,18 @@ func Failing(conditions []metav1.Condition, now time.Time) time.Duration {
 	return now.Sub(ready.LastTransitionTime.Time)
 }
 
+// patience is how long to wait after an error that takes a change, which is no longer than longest unless each try costs something.
+func patience(err error, read bool, longest, failing time.Duration) time.Duration {
+	switch {
+	case fault.Costly(err):
+		return min(max(longest, failing), longestCostly)
+	case mendedInStore(err, read):
+		return min(longest, max(failing, time.Second))
+	default:
+		return longest
+	}
+}
+
 // Retry says when to try again after err, for an object that is looked at each interval, zero for never, and that has failed
 // for some time. Where it takes a change it is after the interval or safetyNet, whichever is shorter. read says that what a store
 // holds has a part in the error: that may be mended in the store, which nobody would notice, so that it is tried sooner at first.
@@ -134,15 +146,8 @@ func Retry(ctx context.Context, err error, read bool, interval, failing time.Dur
 		longest = min(interval, safetyNet)
 	}
 	if kind.Lasting() {
-		after := longest
-		switch {
-		case fault.Costly(err):
-			after = min(max(after, failing), longestCostly)
-		case mendedInStore(err, read):
-			after = min(after, max(failing, time.Second))
-		}
 		log.Info("waiting for a change", "kind", kind.String(), "reason", fault.Message(err))
-		return Later(after), nil
+		return Later(patience(err, read, longest, failing)), nil
 	}
 	if kind == fault.Unknown {
 		log.Info("unexpected error", "causes", fault.Chain(err))
@@ -153,6 +158,8 @@ func Retry(ctx context.Context, err error, read bool, interval, failing time.Dur
 	switch {
 	case after > 0:
 		after = wait.Jitter(min(after, longestAsked), throttledJitter)
+	case fault.Costly(err) && failing >= safetyNet:
+		after = wait.Jitter(min(failing, longestCostly), intervalJitter)
 	case longest < safetyNet && failing >= longest:
 		after = wait.Jitter(longest, intervalJitter)
 	case kind == fault.Throttled || kind == fault.Denied:

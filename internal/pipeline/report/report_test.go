@@ -262,6 +262,14 @@ func TestRetryOfWhatCosts(t *testing.T) {
 			t.Errorf("after %v of failures it is tried again after %v, want %v", failing, result.RequeueAfter, want)
 		}
 	}
+	err = fault.In(&fault.Error{Kind: fault.Denied, Message: "x", Costly: true}, "spec")
+	if _, retried := report.Retry(t.Context(), err, true, 45*time.Minute, time.Minute); retried == nil {
+		t.Error("at first the queue says when")
+	}
+	result, retried := report.Retry(t.Context(), err, true, 45*time.Minute, 20*time.Minute)
+	if retried != nil || result.RequeueAfter < 20*time.Minute || result.RequeueAfter > 25*time.Minute {
+		t.Errorf("what may pass by itself is tried again after %v, %v, want about as long as it has failed", result.RequeueAfter, retried)
+	}
 }
 
 func TestRetryKeepsTheInterval(t *testing.T) {

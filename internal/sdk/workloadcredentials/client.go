@@ -147,7 +147,7 @@ type operation struct {
 	// does is what is attempted, for messages, and absent what a 404 means; empty where that means nothing special. may names the
 	// right that it takes.
 	does, absent, may string
-	// answered, if it is not nil, is told the header of an answer that is a success.
+	// answered, if it is not nil, is told the header of an answer that is a success, before the rest of it is read.
 	answered func(http.Header)
 }
 
@@ -172,6 +172,10 @@ func (c *Client) call(ctx context.Context, op operation, into any) error {
 		return fault.Wrap(fault.Unavailable, err, "%s: %s cannot be reached: %s", op.does, c.host, c.connection(err))
 	}
 	defer response.Body.Close()
+	success := response.StatusCode >= http.StatusOK && response.StatusCode < http.StatusMultipleChoices
+	if success && op.answered != nil {
+		op.answered(response.Header)
+	}
 	body, err := io.ReadAll(io.LimitReader(response.Body, maxAnswer+1))
 	if err != nil {
 		return fault.Wrap(fault.Unavailable, err, "%s: the answer of %s ends early: %s", op.does, c.host, c.connection(err))
@@ -179,11 +183,8 @@ func (c *Client) call(ctx context.Context, op operation, into any) error {
 	if len(body) > maxAnswer {
 		return fault.New(fault.Invalid, "%s: the answer of %s is larger than %d MiB", op.does, c.host, maxAnswer>>20)
 	}
-	if response.StatusCode < http.StatusOK || response.StatusCode >= http.StatusMultipleChoices {
+	if !success {
 		return c.refusal(op, response, body)
-	}
-	if op.answered != nil {
-		op.answered(response.Header)
 	}
 	if into == nil {
 		return nil

@@ -35,21 +35,25 @@ type Issued struct {
 // agreement is how far two clocks may be apart that are said to agree: the service tells its time in seconds, and answers late.
 const agreement = timeout
 
-// Generate obtains new credentials from a dynamic secret.
+// Generate obtains new credentials from a dynamic secret. An error about an answer that is a success and cannot be read is costly: what was
+// issued is lost.
 func (c *Client) Generate(ctx context.Context, at Path) (Issued, error) {
 	var answer struct {
 		Secret     map[string]json.RawMessage `json:"secret"`
 		LeaseID    json.RawMessage            `json:"leaseId"`
 		Expiration json.RawMessage            `json:"expiration"`
 	}
-	issued := Issued{Fields: map[string]string{}}
+	issued, succeeded := Issued{Fields: map[string]string{}}, false
 	err := c.call(ctx, operation{
 		method: http.MethodPost, path: "/dynamic/" + url.PathEscape(at.Name) + "/generate", query: inFolder("folder", at.Folder),
 		does: fmt.Sprintf("could not generate credentials of dynamic secret %q", at), may: "generate credentials of this dynamic secret",
 		absent: fmt.Sprintf("dynamic secret %q does not exist: check %s.folderPath (folder/secretName) and %s.server.siteId, "+
 			"and that the dynamic secret is defined in BeyondTrust Workload Credentials", at, c.field, c.field),
-		answered: func(h http.Header) { issued.Ahead = c.ahead(h) },
+		answered: func(h http.Header) { issued.Ahead, succeeded = c.ahead(h), true },
 	}, &answer)
+	if failed, ok := errors.AsType[*fault.Error](err); ok && succeeded {
+		failed.Costly = true
+	}
 	if err != nil {
 		return Issued{}, err
 	}
