@@ -48,7 +48,7 @@ func (c *client) readAccount(ctx context.Context, key, system, name string) (str
 		name: "FindManagedAccount", what: what, method: http.MethodGet, path: "ManagedAccounts",
 		query: url.Values{"systemName": {system}, "accountName": {name}},
 	})
-	if absent(err) {
+	if spoken(err) == http.StatusNotFound {
 		return "", fault.Wrap(fault.NotFound, err, "managed account %q does not exist on managed system %q, or the store's user does not see it",
 			name, system)
 	}
@@ -80,7 +80,9 @@ func (c *client) borrow(ctx context.Context, key string, account managedAccount)
 	if opened {
 		// A request that cannot be checked in ends by itself, and the password is good all the same.
 		defer func() {
-			_, _ = c.session.do(context.WithoutCancel(ctx), call{
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.timeout)
+			defer cancel()
+			_, _ = c.session.do(ctx, call{
 				name: "CheckInRequest", what: fmt.Sprintf("check in the request for managed account %q", key), method: http.MethodPut,
 				path: "Requests/" + strconv.Itoa(id) + "/checkin", body: []byte("{}"),
 			})
@@ -91,7 +93,7 @@ func (c *client) borrow(ctx context.Context, key string, account managedAccount)
 		name: "GetCredential", what: what, method: http.MethodGet, path: "Credentials/" + strconv.Itoa(id),
 	})
 	switch {
-	case absent(err) && !opened:
+	case statusOf(err) == http.StatusNotFound && !opened:
 		return "", errEnded
 	case statusOf(err) == http.StatusForbidden:
 		return "", fault.Wrap(fault.Denied, err, "%s: Password Safe does not give it: the request may need an approval, or the store's user "+
@@ -100,7 +102,13 @@ func (c *client) borrow(ctx context.Context, key string, account managedAccount)
 		return "", err
 	}
 	var password string
-	return password, got.decode(what, &password)
+	if err := got.decode(what, &password); err != nil {
+		return "", err
+	}
+	if password == "" {
+		return "", fault.New(fault.Unavailable, "%s: the answer is empty", what)
+	}
+	return password, nil
 }
 
 // request returns the number of an open request for the account, and whether it was opened for this.
@@ -124,5 +132,11 @@ func (c *client) request(ctx context.Context, key string, account managedAccount
 	if err != nil {
 		return 0, false, err
 	}
-	return id, got.status == http.StatusCreated, got.decode(what, &id)
+	if err := got.decode(what, &id); err != nil {
+		return 0, false, err
+	}
+	if id <= 0 {
+		return 0, false, fault.New(fault.Unavailable, "%s: the answer holds no request", what)
+	}
+	return id, got.status == http.StatusCreated, nil
 }

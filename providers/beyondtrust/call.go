@@ -3,13 +3,12 @@ package beyondtrust
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
-	"slices"
 
 	"github.com/sluice-operator/sluice/internal/fault"
 )
@@ -47,8 +46,9 @@ type answer struct {
 // statusError is the cause of an error that the server answered with.
 type statusError struct {
 	code int
-	// foreign says that the answer is not the API's own: a page, or a path that it does not know.
-	foreign bool
+	// spoken says that the answer is a text in JSON, as the API itself says what is wrong. A proxy, another server and a path that the
+	// API does not know are answered for by pages, by bare texts and by objects.
+	spoken bool
 }
 
 func (e *statusError) Error() string { return fmt.Sprintf("status %d", e.code) }
@@ -61,10 +61,12 @@ func statusOf(err error) int {
 	return 0
 }
 
-// absent reports whether the API itself says that what was asked for does not exist.
-func absent(err error) bool {
-	status, ok := errors.AsType[*statusError](err)
-	return ok && status.code == http.StatusNotFound && !status.foreign
+// spoken is statusOf an error that the API itself answered with, and no other server on the way.
+func spoken(err error) int {
+	if status, ok := errors.AsType[*statusError](err); ok && status.spoken {
+		return status.code
+	}
+	return 0
 }
 
 // send makes one call and counts it.
@@ -119,18 +121,11 @@ func (s *session) unreachable(err error, c call) error {
 		fault.Advice{Authority: "check server.caBundle or server.caProvider", Timeout: "server.clientTimeOutSeconds may be too short"}))
 }
 
-// isForeign reports whether an answer comes from something in place of the API: a page, a path that the server does not know, or the
-// default of an ingress or a proxy. Its 404 says nothing about a secret.
-func isForeign(contentType string, body []byte) bool {
-	media, _, _ := mime.ParseMediaType(contentType)
-	return media == "text/html" || slices.ContainsFunc([]string{"No HTTP resource was found", "default backend", "page not found"},
-		func(text string) bool { return bytes.Contains(body, []byte(text)) })
-}
-
 // refusal classifies an answer that is no success. Its text is not repeated: it may quote what was sent.
 func (s *session) refusal(response *http.Response, body []byte, c call) error {
 	code := response.StatusCode
-	cause := &statusError{code: code, foreign: isForeign(response.Header.Get("Content-Type"), body)}
+	var text string
+	cause := &statusError{code: code, spoken: json.Unmarshal(body, &text) == nil && text != ""}
 	as := func(kind fault.Kind, problem string) *fault.Error {
 		return fault.Wrap(kind, cause, "%s: Password Safe %s (status %d)", c.what, problem, code)
 	}

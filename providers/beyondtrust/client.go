@@ -63,16 +63,19 @@ func (c *client) GetAt(ctx context.Context, ref providers.Ref, options json.RawM
 	if err != nil {
 		return providers.Secret{}, err
 	}
-	return c.secret(ctx, location{path: folder.path, title: destination.title})
+	return c.secret(ctx, folder.holding(destination.title))
 }
 
-// Locate implements providers.Locator.
+// Locate implements providers.Locator. A folder that is named by its name alone and the same folder by its path are two places to it.
 func (c *client) Locate(key string, options json.RawMessage) (string, error) {
 	if options == nil {
-		return key, nil
+		if at, err := c.parseSecretKey(key); err == nil && c.secrets {
+			return at.path + c.separator + at.title, nil
+		}
+		return key, nil // nothing can be pushed there, and a push elsewhere may have a key of any form
 	}
 	destination, err := c.destination(key, options)
-	return destination.folder + c.separator + destination.title, err
+	return destination.place, err
 }
 
 // gate lets one through at a time.

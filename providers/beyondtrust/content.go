@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"maps"
 	"mime/multipart"
+	"slices"
 	"unicode/utf8"
 
 	"github.com/sluice-operator/sluice/internal/fault"
@@ -130,7 +132,8 @@ func (c *content) hold(value []byte) error {
 // own sets the owners: those that the push names, behind the user who has signed in, or else those that are there.
 func (d destination) own(sent *content, live *element, by user, version string) {
 	first := version == "" || version == firstOwners
-	if listed(live.Owners) && len(d.Owners) == 0 && d.OwnerType == "" && d.OwnerID == 0 && d.GroupID == 0 {
+	group, user := d.owner()
+	if listed(live.Owners) && len(d.Owners) == 0 && group == 0 && user == 0 {
 		sent.Owners = live.Owners
 		if first {
 			sent.OwnerID, sent.OwnerType = cmp.Or(live.OwnerID, by.ID), cmp.Or(live.OwnerType, ownerUser)
@@ -138,27 +141,19 @@ func (d destination) own(sent *content, live *element, by user, version string) 
 		return
 	}
 	owners := []contentOwner{{UserID: by.ID, Name: by.Name, Email: by.Email}}
-	if first {
+	switch {
+	case first:
 		owners[0] = contentOwner{OwnerID: by.ID, Owner: by.Name, Email: by.Email}
-		sent.OwnerID, sent.OwnerType = cmp.Or(d.OwnerID, by.ID), cmp.Or(d.OwnerType, ownerUser)
-		if sent.OwnerType == ownerGroup {
-			sent.OwnerID = cmp.Or(d.GroupID, d.OwnerID)
-		}
-	} else if group := cmp.Or(d.GroupID, groupOf(d.metadata)); group != 0 {
+		sent.OwnerID, sent.OwnerType = cmp.Or(group, user, by.ID), cmp.Or(d.OwnerType, ownerUser)
+	case group != 0:
 		owners = append(owners, contentOwner{GroupID: group})
+	case user != 0 && user != by.ID:
+		owners = append(owners, contentOwner{UserID: user})
 	}
 	for _, owner := range d.Owners {
 		owners = append(owners, contentOwner(owner))
 	}
 	sent.Owners = owners
-}
-
-// groupOf returns the group that owner_id names when owner_type says that it is one.
-func groupOf(m metadata) int {
-	if m.OwnerType == ownerGroup {
-		return m.OwnerID
-	}
-	return 0
 }
 
 // listed reports whether a list of the API, as it came, has anything in it.
@@ -198,8 +193,12 @@ func wholeOf(w providers.Write) ([]byte, error) {
 		return nil, fault.New(fault.Unsupported, "Password Safe keeps one value under a key: leave the property of remote key %q out", w.Key)
 	}
 	texts := make(map[string]string, len(w.Fields))
-	for name, value := range w.Fields {
-		texts[name] = string(value)
+	for _, name := range slices.Sorted(maps.Keys(w.Fields)) {
+		if !utf8.Valid(w.Fields[name]) {
+			return nil, fault.New(fault.Invalid, "the value of %q is no text, which a value in a JSON object must be: push it by an entry of its own "+
+				"with this secretKey", name)
+		}
+		texts[name] = string(w.Fields[name])
 	}
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)

@@ -88,12 +88,37 @@ func TestNotFoundIsTheServersWord(t *testing.T) {
 	w.SetSecret("app", "name", text(marked))
 	w.SetAccount("app", "name", marked)
 	for call, client := range map[string]store{fakes.CallFindSecret: w.open(t), fakes.CallFindAccount: w.open(t, accounts)} {
-		w.Fail(call, fakes.PasswordSafeFailure{Status: 404})
-		_, err := get(t, client, "app/name")
-		expectFault(t, err, fault.NotFound, "does not exist")
+		for _, text := range []string{" ", "Not Found", "null", `""`, `{"code":404}`} {
+			w.Fail(call, fakes.PasswordSafeFailure{Status: 404, Text: text})
+			_, err := get(t, client, "app/name")
+			expectFault(t, err, fault.Unavailable, "has nothing there: check server.apiUrl")
+		}
 		w.Fail(call, fakes.PasswordSafeFailure{Status: 403})
-		_, err = get(t, client, "app/name")
+		_, err := get(t, client, "app/name")
 		expectFault(t, err, fault.Denied, "does not allow it to the store's user")
+	}
+}
+
+// TestEmptyValues shows that nothing is never taken for a value.
+func TestEmptyValues(t *testing.T) {
+	w := newWorld(t)
+	w.SetAccount("app", "name", marked)
+	for call, bodies := range map[string][]string{
+		fakes.CallFindSecret: {`[{"Id":"1","SecretType":"Text"}]`, `[{"Id":"1","Password":null}]`, `[{"Id":"1","Password":""}]`},
+		fakes.CallCredential: {`null`, `""`},
+		fakes.CallRequest:    {`null`, `0`, `-1`},
+	} {
+		for _, body := range bodies {
+			client := w.open(t)
+			if call != fakes.CallFindSecret {
+				client = w.open(t, accounts)
+			}
+			w.Fail(call, fakes.PasswordSafeFailure{Body: body})
+			_, err := get(t, client, "app/name")
+			expectFault(t, err, fault.Unavailable, "")
+			w.Recover()
+			w.CheckInAll()
+		}
 	}
 }
 

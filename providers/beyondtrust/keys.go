@@ -1,6 +1,7 @@
 package beyondtrust
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -17,7 +18,13 @@ const (
 )
 
 // location is where a secret is in Secrets Safe: the folders, joined by the store's separator, and the title.
-type location struct{ path, title string }
+type location struct {
+	path, title string
+	// folderID is the folder's ID, empty when it is not known.
+	folderID string
+	// partial says that the path lacks folders that the store's user does not see, so that nothing can be found by it.
+	partial bool
+}
 
 // parseAccountKey splits a key into the names of a managed system and an account in it.
 func (s settings) parseAccountKey(key string) (system, account string, err error) {
@@ -37,7 +44,7 @@ func (s settings) parseSecretKey(key string) (location, error) {
 		folders = parts
 	}
 	at := location{path: strings.TrimSpace(strings.Join(folders, s.separator)), title: strings.TrimSpace(title)}
-	if !within(at.path, maxPath) || !within(at.title, maxTitle) || len(folders) > maxFolders {
+	if slices.Contains(parts, "") || !within(at.path, maxPath) || !within(at.title, maxTitle) || len(folders) > maxFolders {
 		return location{}, fault.New(fault.Invalid, "key %q does not name a secret of Secrets Safe: it must be folder%stitle, with at most "+
 			"%d folders", key, s.separator, maxFolders)
 	}

@@ -2,6 +2,7 @@ package beyondtrust
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strings"
@@ -19,39 +20,49 @@ const (
 	maxUsername    = 256
 )
 
-// metadata is what a push may write under metadata. All of it may be left out.
+// metadata is what a push may write under metadata. All of it may be left out, and what is left out is not in its JSON, which the mark of
+// a secret has a digest of.
 type metadata struct {
 	// SecretType is CREDENTIAL, TEXT or FILE.
-	SecretType string `json:"secret_type"`
+	SecretType string `json:"secret_type,omitempty"`
 	// Title and FolderName say where the secret is, in place of the remote key.
-	Title      string `json:"title"`
-	FolderName string `json:"folder_name"`
+	Title      string `json:"title,omitempty"`
+	FolderName string `json:"folder_name,omitempty"`
 	// The rest describes the secret.
-	Description string          `json:"description"`
-	Username    string          `json:"username"`
-	FileName    string          `json:"file_name"`
-	Notes       string          `json:"notes"`
-	OwnerID     int             `json:"owner_id"`
-	GroupID     int             `json:"group_id"`
-	OwnerType   string          `json:"owner_type"`
-	URLs        []metadataURL   `json:"urls"`
-	Owners      []metadataOwner `json:"owners"`
+	Description string `json:"description,omitempty"`
+	Username    string `json:"username,omitempty"`
+	FileName    string `json:"file_name,omitempty"`
+	Notes       string `json:"notes,omitempty"`
+	// OwnerID is a user or a group, as OwnerType says; GroupID is a group.
+	OwnerID   int             `json:"owner_id,omitempty"`
+	GroupID   int             `json:"group_id,omitempty"`
+	OwnerType string          `json:"owner_type,omitempty"`
+	URLs      []metadataURL   `json:"urls,omitempty"`
+	Owners    []metadataOwner `json:"owners,omitempty"`
 }
 
 type metadataURL struct {
-	ID           string `json:"id"`
-	CredentialID string `json:"credential_id"`
-	URL          string `json:"url"`
+	ID           string `json:"id,omitempty"`
+	CredentialID string `json:"credential_id,omitempty"`
+	URL          string `json:"url,omitempty"`
 }
 
 // metadataOwner is an owner: OwnerID and Owner are for version 3.0 of the API, GroupID, UserID and Name for later ones.
 type metadataOwner struct {
-	OwnerID int    `json:"owner_id"`
-	Owner   string `json:"owner"`
-	GroupID int    `json:"group_id"`
-	UserID  int    `json:"user_id"`
-	Name    string `json:"name"`
-	Email   string `json:"email"`
+	OwnerID int    `json:"owner_id,omitempty"`
+	Owner   string `json:"owner,omitempty"`
+	GroupID int    `json:"group_id,omitempty"`
+	UserID  int    `json:"user_id,omitempty"`
+	Name    string `json:"name,omitempty"`
+	Email   string `json:"email,omitempty"`
+}
+
+// owner returns the IDs of the group and of the user that the metadata names besides the list of owners, 0 for none.
+func (m *metadata) owner() (group, user int) {
+	if m.OwnerType == ownerGroup {
+		return cmp.Or(m.GroupID, m.OwnerID), 0
+	}
+	return 0, m.OwnerID
 }
 
 // The types of owners.
@@ -65,6 +76,10 @@ type destination struct {
 	metadata
 
 	folder, title string
+	// named says that the metadata names the folder, which its name alone is enough for, and not the remote key.
+	named bool
+	// place is the folder and the title as one text.
+	place string
 }
 
 // destination returns where a push of a key with the given options goes.
@@ -73,33 +88,24 @@ func (c *client) destination(key string, options json.RawMessage) (destination, 
 	if err != nil {
 		return destination{}, err
 	}
-	d := destination{metadata: meta, folder: meta.FolderName, title: meta.Title}
-	if d.folder == "" || d.title == "" {
-		folders, title, found := cutLast(key, c.separator)
-		if d.title == "" {
-			d.title = title
-		}
-		if d.folder == "" && found {
-			d.folder = folders
-		}
-	}
-	switch {
-	case d.folder == "":
+	d := destination{metadata: meta, folder: strings.TrimSpace(meta.FolderName), title: strings.TrimSpace(meta.Title)}
+	d.named = d.folder != ""
+	if !d.named && !strings.Contains(key, c.separator) {
 		return d, fault.New(fault.Invalid, "remote key %q names no folder of Secrets Safe: write folder%stitle, or set metadata.folder_name",
 			key, c.separator)
-	case !within(d.title, maxTitle):
-		return d, fault.New(fault.Invalid, "the title of a secret must have 1 to %d characters: see metadata.title", maxTitle)
 	}
+	if !d.named || d.title == "" {
+		at, err := c.parseSecretKey(key)
+		if err != nil {
+			return d, err
+		}
+		d.folder, d.title = cmp.Or(d.folder, at.path), cmp.Or(d.title, at.title)
+	}
+	if !within(d.title, maxTitle) {
+		return d, fault.New(fault.Invalid, "metadata.title has more than %d characters", maxTitle)
+	}
+	d.place = d.folder + c.separator + d.title
 	return d, nil
-}
-
-// cutLast splits a key before its last part.
-func cutLast(key, separator string) (before, last string, found bool) {
-	i := strings.LastIndex(key, separator)
-	if i < 0 {
-		return "", key, false
-	}
-	return key[:i], key[i+len(separator):], true
 }
 
 // parseMetadata reads the options of a push; raw may be nil. No decoder's text gets into an error, since it may quote what it reads.
@@ -119,6 +125,9 @@ func parseMetadata(raw json.RawMessage) (m metadata, err error) {
 		return m, fault.New(fault.Invalid, "metadata: %s", unknown[0])
 	}
 	m.SecretType = strings.ToUpper(m.SecretType)
+	if m.GroupID != 0 {
+		m.OwnerType = cmp.Or(m.OwnerType, ownerGroup)
+	}
 	return m, m.validate()
 }
 
@@ -130,6 +139,9 @@ func (m *metadata) validate() error {
 	}
 	switch m.OwnerType {
 	case "", ownerUser:
+		if m.GroupID != 0 {
+			return fault.New(fault.Invalid, "metadata.owner_type: User goes with metadata.owner_id, and not with metadata.group_id")
+		}
 	case ownerGroup:
 		if m.OwnerID == 0 && m.GroupID == 0 {
 			return fault.New(fault.Invalid, "metadata.owner_type: Group needs metadata.group_id")

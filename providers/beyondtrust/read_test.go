@@ -1,12 +1,15 @@
 package beyondtrust_test
 
 import (
+	"context"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
 	"github.com/sluice-operator/sluice/internal/fault"
+	"github.com/sluice-operator/sluice/providers"
 	fakes "github.com/sluice-operator/sluice/test/fakes/beyondtrust"
 )
 
@@ -66,6 +69,8 @@ func TestWrongKeys(t *testing.T) {
 		{"no folder", "/title", false},
 		{"nothing", "", false},
 		{"blanks", "  / ", false},
+		{"a folder without a name", "folder//title", false},
+		{"a separator before all", "/folder/title", false},
 		{"a title that is too long", "folder/" + long[:257], false},
 		{"a path that is too long", strings.Repeat(long+"/", 6) + "title", false},
 		{"too many folders", "1/2/3/4/5/6/7/8/title", false},
@@ -159,6 +164,33 @@ func TestCheckInThatFails(t *testing.T) {
 	client := w.open(t, accounts)
 	w.Fail(fakes.CallCheckIn, fakes.PasswordSafeFailure{Status: 500})
 	expectValue(t, client, "server01/admin", "secret")
+	for _, want := range []int{1, 0} {
+		if counts := w.Counts(); counts.OpenRequests != want {
+			t.Errorf("%d requests are open, want %d: a request ends by itself after five minutes", counts.OpenRequests, want)
+		}
+		w.clock.Step(5*time.Minute + time.Second)
+	}
+}
+
+func TestReadThatIsGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.SetAccount("server01", "admin", "secret")
+	client := w.open(t, accounts)
+	w.Fail(fakes.CallCredential, fakes.PasswordSafeFailure{Hangs: true})
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for call := range w.observed {
+			if call == "CreateRequest" {
+				cancel()
+				return
+			}
+		}
+	}()
+	_, err := client.Get(ctx, providers.Ref{Key: "server01/admin"})
+	expectFault(t, err, fault.Unavailable, "read the password")
+	if counts := w.Counts(); counts.Requests != 1 || counts.OpenRequests != 0 {
+		t.Errorf("a request stays open: %+v", counts)
+	}
 }
 
 func TestAccountsThatCannotBeRequested(t *testing.T) {

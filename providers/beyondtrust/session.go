@@ -7,6 +7,7 @@ import (
 	"net/http/cookiejar"
 	"net/url"
 	"strings"
+	"sync/atomic"
 
 	"k8s.io/utils/clock"
 
@@ -26,9 +27,12 @@ type session struct {
 	observe func(call string, err error)
 	clock   clock.PassiveClock
 
-	// gate is held by who signs in or out, and guards live.
+	// gate is held by who signs in or out, and guards live and failure.
 	gate gate
 	live *signedIn // nil when not signed in
+	// failures counts the sign-ins that failed, and failure is the error of the last one.
+	failures atomic.Int64
+	failure  error
 }
 
 // signedIn is one sign-in. Its HTTP client has the cookie that the server knows it by.
@@ -64,17 +68,26 @@ func (s *session) do(ctx context.Context, c call) (answer, error) {
 	return got, err
 }
 
-// current returns the sign-in that calls are made with now, which is another one than ended.
+// current returns the sign-in that calls are made with now, which is another one than ended. Who waits for a sign-in that fails shares its
+// error: many calls at once would otherwise each wait for as long as all before it take to fail.
 func (s *session) current(ctx context.Context, ended *signedIn) (*signedIn, error) {
+	failures := s.failures.Load()
 	if err := s.gate.enter(ctx); err != nil {
 		return nil, err
 	}
 	defer s.gate.leave()
-	if s.live != nil && s.live != ended {
+	switch {
+	case s.live != nil && s.live != ended:
 		return s.live, nil
+	case s.failures.Load() != failures:
+		return nil, s.failure
 	}
 	fresh, err := s.signIn(ctx)
 	s.live = fresh
+	if err != nil && ctx.Err() == nil {
+		s.failure = err
+		s.failures.Add(1)
+	}
 	return fresh, err
 }
 

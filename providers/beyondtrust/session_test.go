@@ -105,10 +105,12 @@ func TestOneSessionForAll(t *testing.T) {
 			if counts := w.Counts(); counts.SignIns != 3 || counts.Sessions != 1 {
 				t.Errorf("after a restart of the server and a long rest, there are %+v", counts)
 			}
-			if err := client.Close(context.Background()); err != nil {
-				t.Error(err)
+			for range 2 {
+				if err := client.Close(context.Background()); err != nil {
+					t.Error(err)
+				}
 			}
-			if counts := w.Counts(); counts.SignOuts != 1 || counts.Sessions != 0 {
+			if counts := w.Counts(); w.Calls(fakes.CallSignOut) != 1 || counts.SignOuts != 1 || counts.Sessions != 0 {
 				t.Errorf("after closing, there are %+v", counts)
 			}
 		})
@@ -137,6 +139,31 @@ func TestSessionsThatDoNotHold(t *testing.T) {
 	expectFault(t, err, fault.Denied, "does not know the session that it has just begun")
 	if counts := w.Counts(); counts.SignIns != 2 {
 		t.Errorf("it is tried once more, not for ever: %+v", counts)
+	}
+}
+
+// TestSignInsThatFailTogether lets many calls wait for one sign-in, which they must not try one after the other.
+func TestSignInsThatFailTogether(t *testing.T) {
+	w := newWorld(t)
+	client := w.open(t, func(spec *esv1.BeyondtrustProvider) { spec.Server.ClientTimeOutSeconds = 1 })
+	w.Fail(fakes.CallSignIn, fakes.PasswordSafeFailure{Hangs: true})
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			_, err := get(t, client, "app/password")
+			if !fault.Is(err, fault.Unavailable) {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	all.Wait()
+	// Some may have come so late that they waited for a second try.
+	if calls := w.Calls(fakes.CallSignIn); calls > 4 {
+		t.Errorf("16 calls at once signed in %d times", calls)
+	}
+	w.Recover()
+	if _, err := client.Check(t.Context()); err != nil {
+		t.Errorf("an error of before is taken for one of now: %v", err)
 	}
 }
 

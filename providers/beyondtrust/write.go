@@ -41,10 +41,15 @@ func (c *client) Put(ctx context.Context, w providers.Write) error {
 	if err := w.Unchanged(fmt.Sprintf("secret %q", d.title), live.fields()); err != nil {
 		return err
 	}
-	if live == nil {
-		return c.create(ctx, d, in, value, w.Owner)
+	self, err := pushedBy(w.Owner, d)
+	switch {
+	case err != nil:
+		return fault.Wrap(fault.Unknown, err, "metadata has no JSON form")
+	case live == nil:
+		return c.create(ctx, d, in, value, self)
+	default:
+		return c.change(ctx, d, live, value, self, w)
 	}
-	return c.change(ctx, d, live, value, w)
 }
 
 // Delete implements providers.Writer.
@@ -64,10 +69,11 @@ func (c *client) Delete(ctx context.Context, r providers.Removal) error {
 	if fault.Is(err, fault.NotFound) {
 		return nil
 	}
-	if err != nil || live == nil || !live.mark.has(r.Owner) {
+	self := pusher{Name: r.Owner, Place: digest(d.place)}
+	if err != nil || live == nil || live.mark.at(self) < 0 {
 		return err
 	}
-	left := live.mark.without(r.Owner)
+	left := live.mark.without(self)
 	if len(left.Owners) == 0 && left.Created {
 		return c.remove(ctx, live)
 	}
@@ -108,7 +114,7 @@ func (c *client) look(ctx context.Context, d destination) (in folder, live *push
 	if in, err = c.folder(ctx, d); err != nil {
 		return in, nil, err
 	}
-	at := location{path: in.path, title: d.title}
+	at := in.holding(d.title)
 	found, err := c.find(ctx, at)
 	if fault.Is(err, fault.NotFound) {
 		return in, nil, nil
@@ -123,19 +129,14 @@ func (c *client) look(ctx context.Context, d destination) (in folder, live *push
 }
 
 // change makes the secret hold the value, when w may do that.
-func (c *client) change(ctx context.Context, d destination, live *pushed, value []byte, w providers.Write) error {
+func (c *client) change(ctx context.Context, d destination, live *pushed, value []byte, self pusher, w providers.Write) error {
 	if bytes.Equal(live.value, value) {
-		switch {
-		case len(live.mark.Owners) == 0:
-			return nil // it belongs to somebody else, who holds the same value
-		case live.mark.has(w.Owner) && d.describes(live):
-			return nil
-		case live.mark.has(w.Owner):
-			return c.update(ctx, d, live, value, live.mark, cmp.Or(d.Notes, live.notes))
+		if len(live.mark.Owners) == 0 || slices.Contains(live.mark.Owners, self) {
+			return nil // nothing has changed, or it belongs to somebody else, who holds the same value
 		}
-		return c.update(ctx, d, live, value, live.mark.with(w.Owner), cmp.Or(d.Notes, live.notes))
+		return c.update(ctx, d, live, value, live.mark.with(self), cmp.Or(d.Notes, live.notes))
 	}
-	others := live.mark.without(w.Owner).Owners
+	others := live.mark.others(w.Owner)
 	if len(live.mark.Owners) == 0 {
 		others = []string{cmp.Or(live.ModifiedBy, "another user of Password Safe")}
 	}
@@ -144,24 +145,16 @@ func (c *client) change(ctx context.Context, d destination, live *pushed, value 
 			return w.Refusal(fmt.Sprintf("secret %q", d.title), other)
 		}
 	}
-	return c.update(ctx, d, live, value, mark{Created: live.mark.Created, Owners: []string{w.Owner}}, cmp.Or(d.Notes, live.notes))
+	return c.update(ctx, d, live, value, mark{Created: live.mark.Created, Owners: []pusher{self}}, cmp.Or(d.Notes, live.notes))
 }
 
-// describes reports whether the secret has the description that the push asks for.
-func (d destination) describes(live *pushed) bool {
-	same := func(wanted, is string) bool {
-		return wanted == "" || strings.TrimSpace(wanted) == strings.TrimSpace(is)
-	}
-	return same(d.Description, live.Description) && same(d.Username, live.Username) && same(d.Notes, live.notes)
-}
-
-func (c *client) create(ctx context.Context, d destination, in folder, value []byte, owner string) error {
+func (c *client) create(ctx context.Context, d destination, in folder, value []byte, self pusher) error {
 	err := c.write(ctx, writing{
 		call: call{
 			name: "CreateSecret", what: fmt.Sprintf("create secret %q in folder %q", d.title, in.path), method: http.MethodPost,
 			path: "secrets-safe/folders/" + url.PathEscape(in.ID) + "/secrets",
 		},
-		destination: d, kind: d.kindOf(value), value: value, mark: mark{Created: true, Owners: []string{owner}}, notes: d.Notes,
+		destination: d, kind: d.kindOf(value), value: value, mark: mark{Created: true, Owners: []pusher{self}}, notes: d.Notes,
 	})
 	if statusOf(err) == http.StatusConflict {
 		return fault.Wrap(fault.Unavailable, err, "secret %q was created by somebody else at the same time", d.title)
@@ -188,9 +181,6 @@ func (c *client) remove(ctx context.Context, live *pushed) error {
 		name: "DeleteSecret", what: fmt.Sprintf("delete secret %q", live.Title), method: http.MethodDelete,
 		path: "secrets-safe/secrets/" + url.PathEscape(live.ID),
 	})
-	if absent(err) {
-		return nil
-	}
 	return err
 }
 

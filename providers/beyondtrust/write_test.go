@@ -2,6 +2,7 @@ package beyondtrust_test
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 
@@ -15,9 +16,28 @@ import (
 
 const pusher = "sluice-pushsecret-app/password"
 
-// mark is the line that a secret of the given owners ends its notes with.
-func mark(created string, owners ...string) string {
-	return `Pushed by Sluice, do not edit this line: {"created":` + created + `,"owners":["` + strings.Join(owners, `","`) + `"]}`
+// unmarked takes the mark out of a secret's notes, which must end with it.
+func unmarked(t *testing.T, secret fakes.PasswordSafeSecret, created bool, owners ...string) fakes.PasswordSafeSecret {
+	t.Helper()
+	before, line, found := strings.Cut(secret.Notes, "Pushed by Sluice, do not edit this line: ")
+	var got struct {
+		Created bool `json:"created"`
+		Owners  []struct {
+			Name string `json:"name"`
+		} `json:"owners"`
+	}
+	if !found || json.Unmarshal([]byte(line), &got) != nil {
+		t.Fatalf("there is no mark in %q", secret.Notes)
+	}
+	var names []string
+	for _, owner := range got.Owners {
+		names = append(names, owner.Name)
+	}
+	if got.Created != created || !cmp.Equal(names, owners) {
+		t.Errorf("the mark is %s, want created: %t and %q", line, created, owners)
+	}
+	secret.Notes = strings.TrimSuffix(before, "\n")
+	return secret
 }
 
 func push(value, options string) providers.Write {
@@ -39,23 +59,23 @@ func TestPushedTypes(t *testing.T) {
 		title                  string
 		want                   fakes.PasswordSafeSecret
 	}{
-		{"a text is the default", "secret", "", "password", fakes.PasswordSafeSecret{Type: "Text", Notes: mark("true", pusher)}},
+		{"a text is the default", "secret", "", "password", fakes.PasswordSafeSecret{Type: "Text"}},
 		{
 			"a file where a text cannot be", "\x00\xff", "", "password",
-			fakes.PasswordSafeSecret{Type: "File", FileName: "password", Notes: mark("true", pusher)},
+			fakes.PasswordSafeSecret{Type: "File", FileName: "password"},
 		},
-		{"or is too long", long, "", "password", fakes.PasswordSafeSecret{Type: "File", FileName: "password", Notes: mark("true", pusher)}},
+		{"or is too long", long, "", "password", fakes.PasswordSafeSecret{Type: "File", FileName: "password"}},
 		{
 			"a credential is the default with a username", "secret", `{"username":"admin"}`, "password",
-			fakes.PasswordSafeSecret{Type: "Credential", Username: "admin", Notes: mark("true", pusher)},
+			fakes.PasswordSafeSecret{Type: "Credential", Username: "admin"},
 		},
 		{"all that can be said", "secret", `{"secret_type":"credential","title":"other","folder_name":"app","description":"d","username":"admin",
 			"notes":"two\nlines","urls":[{"url":"https://example.com"}]}`, "other", fakes.PasswordSafeSecret{
-			Type: "Credential", Description: "d", Username: "admin", Notes: "two\nlines\n" + mark("true", pusher),
+			Type: "Credential", Description: "d", Username: "admin", Notes: "two\nlines", URLs: []string{"https://example.com"},
 		}},
 		{
 			"a file", "secret", `{"secret_type":"FILE","file_name":"f.txt"}`, "password",
-			fakes.PasswordSafeSecret{Type: "File", FileName: "f.txt", Notes: mark("true", pusher)},
+			fakes.PasswordSafeSecret{Type: "File", FileName: "f.txt"},
 		},
 	} {
 		for _, version := range []string{"", "3.0", "3.1", "3.2"} {
@@ -69,7 +89,7 @@ func TestPushedTypes(t *testing.T) {
 				}
 				tt.want.Value, tt.want.Owners = tt.value, []int{7}
 				got, _ := w.Secret("app", tt.title)
-				if diff := cmp.Diff(tt.want, got); diff != "" {
+				if diff := cmp.Diff(tt.want, unmarked(t, got, true, pusher)); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 				secret, err := client.GetAt(t.Context(), providers.Ref{Key: pushed.Key}, pushed.Options)
@@ -87,14 +107,17 @@ func TestPushedTypes(t *testing.T) {
 func TestPushedOwners(t *testing.T) {
 	for _, tt := range []struct {
 		reason, version, options string
-		want                     []int
+		users, groups            []int
 	}{
-		{"the user who signs in", "3.1", `{}`, []int{7}},
-		{"and others behind it", "3.1", `{"owners":[{"user_id":8,"name":"n","email":"e"}]}`, []int{7, 8}},
-		{"a group", "3.2", `{"group_id":9}`, []int{7, 0}},
-		{"a group by its type", "3.2", `{"owner_type":"Group","owner_id":9}`, []int{7, 0}},
-		{"in the first version", "3.0", `{"owner_type":"User","owners":[{"owner_id":8,"owner":"n","email":"e"}]}`, []int{7, 8}},
-		{"a group in the first version", "3.0", `{"owner_type":"Group","group_id":9}`, []int{7}},
+		{"the user who signs in", "3.1", `{}`, []int{7}, nil},
+		{"and others behind it", "3.1", `{"owners":[{"user_id":8,"name":"n","email":"e"}]}`, []int{7, 8}, nil},
+		{"another user", "3.1", `{"owner_id":8}`, []int{7, 8}, nil},
+		{"another user by its type", "3.1", `{"owner_type":"User","owner_id":8}`, []int{7, 8}, nil},
+		{"a group", "3.2", `{"group_id":9}`, []int{7}, []int{9}},
+		{"a group by its type", "3.2", `{"owner_type":"Group","owner_id":9}`, []int{7}, []int{9}},
+		{"in the first version", "3.0", `{"owner_type":"User","owners":[{"owner_id":8,"owner":"n","email":"e"}]}`, []int{7, 8}, nil},
+		{"a group in the first version", "3.0", `{"owner_type":"Group","group_id":9}`, []int{7}, []int{9}},
+		{"a group in the first version by its ID", "3.0", `{"group_id":9}`, []int{7}, []int{9}},
 	} {
 		t.Run(tt.reason, func(t *testing.T) {
 			w := newWorld(t)
@@ -104,8 +127,9 @@ func TestPushedOwners(t *testing.T) {
 				if err := client.Put(t.Context(), push(value, tt.options)); err != nil {
 					t.Fatal(err)
 				}
-				if got, _ := w.Secret("app", "password"); got.Value != value || !cmp.Equal(tt.want, got.Owners) {
-					t.Errorf("it holds %q of %v, want %q of %v", got.Value, got.Owners, value, tt.want)
+				got, _ := w.Secret("app", "password")
+				if got.Value != value || !cmp.Equal(tt.users, got.Owners) || !cmp.Equal(tt.groups, got.Groups) {
+					t.Errorf("it holds %q of %v and %v, want %q of %v and %v", got.Value, got.Owners, got.Groups, value, tt.users, tt.groups)
 				}
 			}
 		})
@@ -152,6 +176,23 @@ func TestRefusedPushes(t *testing.T) {
 			reason: "an owner's type that there is not", write: push(marked, `{"owner_type":"Team"}`),
 			kind: fault.Invalid, says: "metadata.owner_type must be",
 		},
+		{
+			reason: "a user that is a group", write: push(marked, `{"owner_type":"User","group_id":9}`),
+			kind: fault.Invalid, says: "and not with metadata.group_id",
+		},
+		{reason: "a long title", write: push(marked, `{"title":"`+long[:300]+`"}`), kind: fault.Invalid, says: "metadata.title has more than 256"},
+		{
+			reason: "an empty folder", write: providers.Write{Key: "app//password", Fields: map[string][]byte{"": []byte(marked)}},
+			kind: fault.Invalid, says: "does not name a secret of Secrets Safe",
+		},
+		{
+			reason: "a folder by its name alone", write: providers.Write{Key: "twin/password", Fields: map[string][]byte{"": []byte(marked)}},
+			kind: fault.Invalid, says: `folder "twin" does not exist`,
+		},
+		{
+			reason: "what no JSON can hold", write: providers.Write{Key: "app/all", Whole: true, Fields: map[string][]byte{"a": []byte("1"), "b": {0xff}}},
+			kind: fault.Invalid, says: `the value of "b" is no text`,
+		},
 		{reason: "a group without an ID", write: push(marked, `{"owner_type":"Group"}`), kind: fault.Invalid, says: "needs metadata.group_id"},
 		{
 			reason: "a long description", write: push(marked, `{"description":"`+long+`"}`),
@@ -186,25 +227,27 @@ func TestPushedWhole(t *testing.T) {
 	expectValue(t, client, "app/all", `{"a":"1","b":"<2>"}`)
 }
 
-func TestFoldersByName(t *testing.T) {
+func TestPlannedWithAnotherValue(t *testing.T) {
 	w := newWorld(t)
-	w.AddFolder("safe/team/app")
+	w.AddFolder("app")
 	client := w.open(t)
-	for _, folder := range []string{"app", "safe/team/app"} {
-		if err := client.Put(t.Context(), push("secret", `{"folder_name":"`+folder+`","title":"password"}`)); err != nil {
-			t.Fatal(err)
+	if err := client.Put(t.Context(), push("one", "")); err != nil {
+		t.Fatal(err)
+	}
+	for _, seen := range [][]byte{nil, []byte("another")} {
+		write := push("two", "")
+		write.Seen = map[string][]byte{"": seen}
+		if err := client.Put(t.Context(), write); !errors.Is(err, providers.ErrChanged) {
+			t.Errorf("planned with %q: %v", seen, err)
 		}
 	}
-	expectValue(t, client, "safe/team/app/password", "secret")
-	if counts := w.Counts(); counts.Writes != 1 {
-		t.Errorf("one folder by two names: %+v", counts)
-	}
+	expectValue(t, client, "app/password", "one")
 }
 
 func TestWhatIsThereIsKept(t *testing.T) {
 	w := newWorld(t)
 	w.SetSecret("app", "password", fakes.PasswordSafeSecret{
-		Type: "Credential", Value: "old", Username: "admin", Description: "d", Notes: "n", Owners: []int{3},
+		Type: "Credential", Value: "old", Username: "admin", Description: "d", Notes: "n", Owners: []int{3}, URLs: []string{"https://old.example"},
 	})
 	client := w.open(t)
 	expectFault(t, client.Put(t.Context(), push("new", "")), fault.Conflict, `belongs to "sluice" with another value`)
@@ -214,17 +257,16 @@ func TestWhatIsThereIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := fakes.PasswordSafeSecret{
-		Type: "Credential", Value: "new", Username: "admin", Description: "d", Notes: "n\n" + mark("false", pusher), Owners: []int{3},
+		Type: "Credential", Value: "new", Username: "admin", Description: "d", Notes: "n", Owners: []int{3}, URLs: []string{"https://old.example"},
 	}
 	got, _ := w.Secret("app", "password")
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, unmarked(t, got, false, pusher)); diff != "" {
 		t.Errorf("after a push (-want +got):\n%s", diff)
 	}
 	expectFault(t, client.Put(t.Context(), push("newer", `{"secret_type":"TEXT"}`)), fault.Invalid, "a secret keeps its type")
 	if err := client.Delete(t.Context(), providers.Removal{Key: "app/password", Owner: pusher}); err != nil {
 		t.Fatal(err)
 	}
-	want.Notes = "n"
 	got, _ = w.Secret("app", "password")
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("what no push has created stays (-want +got):\n%s", diff)
@@ -235,26 +277,60 @@ func TestDescriptionsFollow(t *testing.T) {
 	w := newWorld(t)
 	w.AddFolder("app")
 	client := w.open(t)
-	for _, options := range []string{`{"description":"one"}`, `{"description":"two","notes":"n"}`} {
+	var got fakes.PasswordSafeSecret
+	for i, options := range []string{
+		`{"description":"one"}`, `{"description":"two","notes":"n"}`, `{"urls":[{"url":"https://1.example"}]}`,
+		`{"urls":[{"url":"https://2.example"}],"owners":[{"user_id":8}]}`, `{"group_id":9}`,
+	} {
+		for range 2 {
+			if err := client.Put(t.Context(), push("secret", options)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if writes := w.Counts().Writes; writes != i+1 {
+			t.Errorf("after %d descriptions there were %d writes", i+1, writes)
+		}
+		secret, _ := w.Secret("app", "password")
+		got = unmarked(t, secret, true, pusher)
+	}
+	want := fakes.PasswordSafeSecret{
+		Type: "Text", Value: "secret", Description: "two", Notes: "n", URLs: []string{"https://2.example"}, Owners: []int{7}, Groups: []int{9},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	expectFault(t, client.Put(t.Context(), push("secret", `{"secret_type":"FILE"}`)), fault.Invalid, "a secret keeps its type")
+}
+
+func TestFileNamesAreKept(t *testing.T) {
+	w := newWorld(t)
+	w.AddFolder("app")
+	client := w.open(t)
+	for _, options := range []string{`{"secret_type":"FILE","file_name":"f.txt"}`, `{"secret_type":"FILE"}`} {
 		if err := client.Put(t.Context(), push("secret", options)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got, _ := w.Secret("app", "password"); got.Description != "two" || got.Notes != "n\n"+mark("true", pusher) {
-		t.Errorf("it is described as %+v", got)
+	if got, _ := w.Secret("app", "password"); got.FileName != "f.txt" {
+		t.Errorf("the file has the name %q", got.FileName)
 	}
 }
 
 func TestNotesThatAnEditorHasChanged(t *testing.T) {
 	w := newWorld(t)
-	secret := text("secret")
-	secret.Notes = "two\r\nlines \r\n" + mark("true", pusher)
-	w.SetSecret("app", "password", secret)
+	w.AddFolder("app")
 	client := w.open(t)
-	if err := client.Put(t.Context(), push("secret", `{"notes":"two\nlines"}`)); err != nil || w.Counts().Writes != 0 {
+	pushed := push("secret", `{"notes":"two\nlines"}`)
+	if err := client.Put(t.Context(), pushed); err != nil {
+		t.Fatal(err)
+	}
+	secret, _ := w.Secret("app", "password")
+	secret.Notes = strings.ReplaceAll(secret.Notes, "\n", " \r\n") + "\r\n"
+	w.SetSecret("app", "password", secret)
+	if err := client.Put(t.Context(), pushed); err != nil || w.Counts().Writes != 1 {
 		t.Errorf("other ends of lines are no change: %v, %+v", err, w.Counts())
 	}
-	secret.Notes += "\nand a line behind the mark"
+	secret.Notes += "and a line behind the mark"
 	w.SetSecret("app", "password", secret)
 	expectFault(t, client.Put(t.Context(), push("new", "")), fault.Conflict, "belongs to")
 }
@@ -289,6 +365,7 @@ func TestWritesThatFail(t *testing.T) {
 		{fakes.CallCreateSecret, 400, fault.Invalid, "does not accept it"},
 		{fakes.CallUpdateSecret, 404, fault.Unavailable, "update secret"},
 		{fakes.CallDeleteSecret, 403, fault.Denied, "delete secret"},
+		{fakes.CallDeleteSecret, 404, fault.Unavailable, "delete secret"},
 	} {
 		t.Run(tt.call, func(t *testing.T) {
 			w := newWorld(t)
@@ -306,21 +383,5 @@ func TestWritesThatFail(t *testing.T) {
 			}
 			expectFault(t, err, tt.kind, tt.says)
 		})
-	}
-}
-
-func TestPlaces(t *testing.T) {
-	w := newWorld(t)
-	client := w.open(t, accounts)
-	for options, want := range map[string]string{
-		"": "a/b/c", `{}`: "a/b/c", `{"title":"t"}`: "a/b/t", `{"folder_name":"f"}`: "f/c", `{"folder_name":"f","title":"t"}`: "f/t",
-	} {
-		var raw json.RawMessage
-		if options != "" {
-			raw = json.RawMessage(options)
-		}
-		if got, err := client.Locate("a/b/c", raw); err != nil || got != want {
-			t.Errorf("Locate(%s) = %q, %v, want %q", options, got, err, want)
-		}
 	}
 }

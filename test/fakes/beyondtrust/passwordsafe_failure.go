@@ -71,6 +71,9 @@ func (f *PasswordSafeFailure) answer(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(f.Status)
 		_, _ = w.Write([]byte("<html>not here</html>"))
 	case f.Status != 0:
+		if f.Status >= 300 && f.Status < 400 {
+			w.Header().Set("Location", "/login")
+		}
 		if f.RetryAfter != "" {
 			w.Header().Set("Retry-After", f.RetryAfter)
 		}

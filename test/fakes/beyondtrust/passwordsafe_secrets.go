@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -19,6 +20,8 @@ const (
 type safeFolder struct {
 	id, name string
 	parent   *safeFolder
+	// hidden says that the user does not see it.
+	hidden bool
 }
 
 // safeSecret is a secret in Secrets Safe.
@@ -35,9 +38,10 @@ type PasswordSafeSecret struct {
 	Type string
 	// Value is the password, the text or the content of the file.
 	Value string
-	// The rest describes the secret. Owners are the IDs of users, in their order.
+	// The rest describes the secret. Owners are the IDs of users and Groups those of groups, in their order.
 	Description, Username, Notes, FileName string
-	Owners                                 []int
+	URLs                                   []string
+	Owners, Groups                         []int
 }
 
 // AddFolder creates a folder and those above it, of which the names are separated by slashes.
@@ -45,6 +49,13 @@ func (s *PasswordSafe) AddFolder(path string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.folderAt(path, true)
+}
+
+// HideFolder makes a folder one that the user does not see, other than those in it.
+func (s *PasswordSafe) HideFolder(path string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.folderAt(path, true).hidden = true
 }
 
 // SetSecret writes a secret, in place of one of the same title, into a folder, which is created when it is not there.
@@ -60,6 +71,12 @@ func (s *PasswordSafe) SetSecret(folder, title string, secret PasswordSafeSecret
 	for _, user := range secret.Owners {
 		content.Owners = append(content.Owners, safeOwner{OwnerID: user, UserID: user})
 	}
+	for _, group := range secret.Groups {
+		content.Owners = append(content.Owners, safeOwner{GroupID: group})
+	}
+	for _, address := range secret.URLs {
+		content.Urls = append(content.Urls, safeURL{ID: s.identifier(), URL: address})
+	}
 	s.secrets = append(s.secrets, &safeSecret{id: s.identifier(), folder: in, kind: secret.Type, safeContent: content})
 }
 
@@ -72,7 +89,7 @@ func (s *PasswordSafe) Secret(folder, title string) (PasswordSafeSecret, bool) {
 		if in != nil && secret.folder == in && secret.Title == title {
 			return PasswordSafeSecret{
 				Type: secret.kind, Value: secret.Value, Description: secret.Description, Username: secret.Username,
-				Notes: secret.Notes, FileName: secret.FileName, Owners: secret.users(),
+				Notes: secret.Notes, FileName: secret.FileName, URLs: secret.addresses(), Owners: secret.users(), Groups: secret.groups(),
 			}, true
 		}
 	}
@@ -103,10 +120,15 @@ func (f *safeFolder) path(separator string) string {
 	return f.parent.path(separator) + separator + f.name
 }
 
-// listFolders answers with the folders (exact: Id, Name and Description; doc: ParentId).
-func (s *PasswordSafe) listFolders(*http.Request) safeAnswer {
+// listFolders answers with the folders (exact: Id, Name and Description; doc: ParentId, and the parameters limit and offset).
+func (s *PasswordSafe) listFolders(r *http.Request) safeAnswer {
+	query := r.URL.Query()
+	limit, _ := strconv.Atoi(cmp.Or(query.Get("limit"), "1000"))
+	offset, _ := strconv.Atoi(query.Get("offset"))
 	all := []map[string]any{}
-	for _, folder := range s.folders {
+	seen := slices.DeleteFunc(slices.Clone(s.folders), func(f *safeFolder) bool { return f.hidden })
+	seen = seen[min(offset, len(seen)):]
+	for _, folder := range seen[:min(limit, len(seen))] {
 		entry := map[string]any{"Id": folder.id, "Name": folder.name, "Description": "", "ParentId": nil}
 		if folder.parent != nil {
 			entry["ParentId"] = folder.parent.id
@@ -116,7 +138,8 @@ func (s *PasswordSafe) listFolders(*http.Request) safeAnswer {
 	return safeAnswer{status: http.StatusOK, body: all}
 }
 
-// findSecret answers with the secrets of a path and a title (exact). None is an empty list (doc).
+// findSecret answers with the secrets of a path and a title (exact). None is an empty list (doc). Those in the folders below the path come too
+// (doc for the same parameter where folders are listed; infer for secrets), and first, so that no client can take the first one.
 func (s *PasswordSafe) findSecret(r *http.Request) safeAnswer {
 	query := r.URL.Query()
 	separator, version := cmp.Or(query.Get("separator"), "/"), query.Get("version")
@@ -124,12 +147,19 @@ func (s *PasswordSafe) findSecret(r *http.Request) safeAnswer {
 		return refused(http.StatusBadRequest, "a parameter is too long")
 	}
 	meets := func(filter, value string) bool { return filter == "" || filter == value }
-	found := []map[string]any{}
+	found, below := []map[string]any{}, []map[string]any{}
 	for _, secret := range s.secrets {
-		if path := secret.folder.path(separator); meets(query.Get("path"), path) && meets(query.Get("title"), secret.Title) {
-			found = append(found, secret.listed(path, version, query.Get("decrypt") == "true"))
+		path := secret.folder.path(separator)
+		entry := secret.listed(path, version, query.Get("decrypt") == "true")
+		switch asked := query.Get("path"); {
+		case !meets(query.Get("title"), secret.Title):
+		case meets(asked, path):
+			found = append(found, entry)
+		case strings.HasPrefix(path, asked+separator):
+			below = append(below, entry)
 		}
 	}
+	found = append(below, found...)
 	switch version {
 	case "", "3.0", "3.1":
 		return safeAnswer{status: http.StatusOK, body: found}

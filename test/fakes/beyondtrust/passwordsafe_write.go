@@ -44,9 +44,30 @@ type safeURL struct {
 
 func (c *safeContent) users() (ids []int) {
 	for _, owner := range c.Owners {
-		ids = append(ids, max(owner.OwnerID, owner.UserID))
+		if id := max(owner.OwnerID, owner.UserID); id != 0 {
+			ids = append(ids, id)
+		}
 	}
 	return ids
+}
+
+func (c *safeContent) groups() (ids []int) {
+	if c.OwnerType == "Group" {
+		ids = append(ids, c.OwnerID)
+	}
+	for _, owner := range c.Owners {
+		if owner.GroupID != 0 {
+			ids = append(ids, owner.GroupID)
+		}
+	}
+	return ids
+}
+
+func (c *safeContent) addresses() (urls []string) {
+	for _, u := range c.Urls {
+		urls = append(urls, u.URL)
+	}
+	return urls
 }
 
 // create makes a secret of one kind in a folder (exact).
