@@ -103,19 +103,23 @@ func TestNotFoundIsTheServersWord(t *testing.T) {
 func TestEmptyValues(t *testing.T) {
 	w := newWorld(t)
 	w.SetAccount("app", "name", marked)
-	for call, bodies := range map[string][]string{
-		fakes.CallFindSecret: {`[{"Id":"1","SecretType":"Text"}]`, `[{"Id":"1","Password":null}]`, `[{"Id":"1","Password":""}]`},
-		fakes.CallCredential: {`null`, `""`},
-		fakes.CallRequest:    {`null`, `0`, `-1`},
+	safe, managed := w.open(t), w.open(t, accounts)
+	for call, tt := range map[string]struct {
+		client store
+		bodies []string
+		says   string
+	}{
+		fakes.CallFindSecret: {
+			safe, []string{`[{"Id":"1","SecretType":"Text"}]`, `[{"Id":"1","Password":null}]`, `[{"Id":"1","Password":""}]`},
+			`gives no value of secret "name" in folder "app"`,
+		},
+		fakes.CallCredential: {managed, []string{`null`, `""`}, "the answer is empty"},
+		fakes.CallRequest:    {managed, []string{`null`, `0`, `-1`}, "the answer holds no request"},
 	} {
-		for _, body := range bodies {
-			client := w.open(t)
-			if call != fakes.CallFindSecret {
-				client = w.open(t, accounts)
-			}
+		for _, body := range tt.bodies {
 			w.Fail(call, fakes.PasswordSafeFailure{Body: body})
-			_, err := get(t, client, "app/name")
-			expectFault(t, err, fault.Unavailable, "")
+			_, err := get(t, tt.client, "app/name")
+			expectFault(t, err, fault.Unavailable, tt.says)
 			w.Recover()
 			w.CheckInAll()
 		}

@@ -330,6 +330,10 @@ func TestNotesThatAnEditorHasChanged(t *testing.T) {
 	if err := client.Put(t.Context(), pushed); err != nil || w.Counts().Writes != 1 {
 		t.Errorf("other ends of lines are no change: %v, %+v", err, w.Counts())
 	}
+	pushed.Fields[""] = []byte("newer")
+	if err := client.Put(t.Context(), pushed); err != nil {
+		t.Errorf("the mark is not known any more: %v", err)
+	}
 	secret.Notes += "and a line behind the mark"
 	w.SetSecret("app", "password", secret)
 	expectFault(t, client.Put(t.Context(), push("new", "")), fault.Conflict, "belongs to")
