@@ -3,11 +3,14 @@ package scenarios_test
 import (
 	"context"
 	"encoding/base64"
+	"maps"
+	"slices"
 	"strings"
 
 	. "github.com/onsi/ginkgo/v2"
 	. "github.com/onsi/gomega"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 
 	esv1 "github.com/sluice-operator/sluice/apis/externalsecrets/v1"
@@ -69,6 +72,38 @@ stringData: {password: CANARY-pushed}
 		kubectl(ctx, "delete", "pushsecret", "shop-database", "--namespace", ns)
 		Eventually(pushed).Should(BeEmpty())
 		Expect(server.Counts().Writes).To(Equal(writes+1), "it is deleted, and nothing is written in between")
+	})
+
+	It("keeps what was pushed when its folder is named in another way", func(ctx context.Context) {
+		push := func(folder string) {
+			GinkgoHelper()
+			applyIn(ctx, ns, `---
+apiVersion: external-secrets.io/v1alpha1
+kind: PushSecret
+metadata: {name: moved}
+spec:
+  secretStoreRefs: [{name: secrets-safe}]
+  deletionPolicy: Delete
+  selector: {secret: {name: shop-database}}
+  data:
+    - match: {secretKey: password, remoteRef: {remoteKey: moved}}
+      metadata: {folder_name: `+folder+`}
+`)
+		}
+		var ps esv1alpha1.PushSecret
+		entries := func() (ids []string) {
+			Expect(world.Client.Get(ctx, types.NamespacedName{Namespace: ns, Name: "moved"}, &ps)).To(Succeed())
+			return slices.Collect(maps.Keys(ps.Status.SyncedPushSecrets["SecretStore/secrets-safe"]))
+		}
+		pushed := func() bool { _, there := server.Secret("applications/shop", "moved"); return there }
+		push("shop")
+		Eventually(entries).Should(ConsistOf("moved@shop/moved"))
+		Expect(pushed()).To(BeTrue())
+		push("applications/shop")
+		Eventually(entries).Should(ConsistOf("moved@applications/shop/moved"))
+		Expect(pushed()).To(BeTrue())
+		kubectl(ctx, "delete", "pushsecret", "moved", "--namespace", ns)
+		Expect(pushed()).To(BeFalse())
 	})
 
 	It("lends managed accounts, and every request is checked in", func(ctx context.Context) {
