@@ -10,7 +10,10 @@ import (
 // TestModulesAgree keeps what the modules of the repository share at one version: a package that two of them use is compiled once then, which
 // saves minutes of a first build.
 func TestModulesAgree(t *testing.T) {
-	type version struct{ Path, Version string }
+	type version struct {
+		Path    string `json:"Path"`
+		Version string `json:"Version"`
+	}
 	seen := map[string]version{} // by the path of a dependency: the folder of the module that names it first, and the version there
 	shared := 0
 	for _, folder := range []string{".", "hack/tools", "test/controlplane", "test/gitops"} {
@@ -21,8 +24,11 @@ func TestModulesAgree(t *testing.T) {
 			t.Fatalf("read go.mod of %s: %v", folder, err)
 		}
 		var file struct {
-			Require []version
-			Replace []struct{ Old, New version }
+			Require []version `json:"Require"`
+			Replace []struct {
+				Old version `json:"Old"`
+				New version `json:"New"`
+			} `json:"Replace"`
 		}
 		if err := json.Unmarshal(out, &file); err != nil {
 			t.Fatal(err)

@@ -110,7 +110,8 @@ func TestEmptyValues(t *testing.T) {
 		says   string
 	}{
 		fakes.CallFindSecret: {
-			safe, []string{`[{"Id":"1","SecretType":"Text"}]`, `[{"Id":"1","Password":null}]`, `[{"Id":"1","Password":""}]`},
+			safe,
+			[]string{`[{"Id":"1","SecretType":"Text"}]`, `[{"Id":"1","Password":null}]`, `[{"Id":"1","Password":""}]`},
 			`gives no value of secret "name" in folder "app"`,
 		},
 		fakes.CallCredential: {managed, []string{`null`, `""`}, "the answer is empty"},
