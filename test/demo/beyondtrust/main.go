@@ -70,7 +70,7 @@ func play(ctx context.Context) (err error) {
 	}
 	draw(os.Stdout, lines)
 	counts := service.Counts()
-	fmt.Printf("\nThe server has issued %d credentials: %d have ended, %d are in force.\n", counts.Minted, counts.Expired, counts.Live)
+	fmt.Printf("\nThe server has issued %d credentials: %d ended, %d in force.\n", counts.Minted, counts.Expired, counts.Live)
 	return nil
 }
 
